@@ -1,0 +1,34 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# apply.sh FROM TO PATCH...
+# Make TO a copy of the kernel tree FROM with the patches applied, without
+# fuzz. Sources are hard links (git replaces a file that it patches); the
+# objects in FROM/obj, if there are any, are copied, so that a build of TO
+# compiles only what the patches touch.
+set -eu
+
+from=$1
+to=$2
+shift 2
+
+rm -rf "$to" "$to.new"
+mkdir "$to.new"
+for entry in "$from"/* "$from"/.[!.]*; do
+	case $entry in
+	*/obj) cp -a "$entry" "$to.new/" ;;
+	*) cp -al "$entry" "$to.new/" ;;
+	esac
+done
+# git must not take the tree for a part of the repository around it
+cd "$to.new"
+GIT_CEILING_DIRECTORIES=$(cd .. && pwd)
+export GIT_CEILING_DIRECTORIES
+for patch; do
+	echo "applying $patch"
+	git apply "$patch" || {
+		echo "apply: $patch does not apply to $from" >&2
+		exit 1
+	}
+done
+cd - >/dev/null
+mv "$to.new" "$to"

@@ -1,0 +1,29 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# Install what the build and the lab need; no apt call when it is all there.
+# To be run as root only when something is missing.
+set -eu
+
+packages="
+bc bison busybox-static cpio flex gcc gzip libc6-dev libelf-dev libjson-c-dev
+make perl pkg-config xz-utils
+debian-archive-keyring git qemu-system-x86 shellcheck
+"
+
+missing=
+for package in $packages; do
+	dpkg-query -W -f '${Status}' "$package" 2>/dev/null |
+		grep -q ' installed$' || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" -ne 0 ]; then
+	echo "missing packages, and installing them takes root. Run:" >&2
+	echo "  apt-get update && apt-get install --no-install-recommends$missing" >&2
+	exit 1
+fi
+export DEBIAN_FRONTEND=noninteractive
+# shellcheck disable=SC2086 # a list of words
+exec scripts/step.sh build/log/packages.log "install$missing" sh -ec '
+	apt-get -q update
+	apt-get -q -y install --no-install-recommends "$@"' sh $missing

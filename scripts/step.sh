@@ -1,0 +1,56 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# step.sh LOG LABEL COMMAND...
+# Run a long command with its output in LOG. Says what is going on: on a
+# terminal with a clock, otherwise in one line before and one after. When the
+# command fails: the end of LOG, what is likely wrong, and its exit status.
+set -u
+
+log=$1
+label=$2
+shift 2
+
+if ! mkdir -p "${log%/*}" || ! : >"$log"; then
+	echo "step.sh: cannot write $log: is the disk full, or not yours to write?" >&2
+	exit 1
+fi
+
+start=$(date +%s)
+clock=
+command=
+stop() {
+	[ -z "$clock" ] || kill "$clock"
+	# a session of its own, so that all of it ends
+	[ -z "$command" ] || kill -s TERM -- "-$command"
+} 2>/dev/null
+trap 'stop; echo; echo "interrupted: $label (log: $log)" >&2; exit 130' INT
+trap 'stop; echo "terminated: $label (log: $log)" >&2; exit 143' TERM HUP
+
+if [ -t 1 ]; then
+	while :; do
+		printf '%s ... %d s\r' "$label" $(($(date +%s) - start))
+		sleep 1
+	done &
+	clock=$!
+else
+	echo "$label ..."
+fi
+
+setsid "$@" >"$log" 2>&1 </dev/null &
+command=$!
+wait "$command"
+status=$?
+command=
+stop
+
+if [ $status -eq 0 ]; then
+	echo "$label: done in $(($(date +%s) - start)) s"
+	exit 0
+fi
+echo "$label: FAILED" >&2
+tail -n 15 "$log" | sed 's/^/  | /' >&2
+if grep -q 'No space left on device' "$log" || ! echo >>"$log" 2>/dev/null; then
+	echo "the disk is full: build/ takes 3 GB for the first tree and 2 GB for each other one" >&2
+fi
+echo "the whole log: $log" >&2
+exit $status
