@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The front door. `make help` says what there is.
+
+TREE ?= 6.12
+SCENARIO ?=
+
+B := $(CURDIR)/build
+T := $(B)/$(TREE)
+LAB := $(B)/lab
+LOG := $(B)/log
+SELFTEST := tools/testing/selftests/mce
+STEP := scripts/step.sh
+
+# L1's kernel comes from one tree, whatever tree the guest is: it is a part of
+# the lab and not under test.
+L1_TREE := 6.12
+
+# What demo shows of what check runs.
+DEMO := ao-page ar-load replug
+
+# export for scripts/fetch.sh
+export MIRROR SECURITY_MIRROR
+
+goals := $(or $(MAKECMDGOALS),help)
+ifneq ($(filter-out help clean distclean deps,$(goals)),)
+PATCHDIR := $(shell scripts/patchdir.sh '$(TREE)')
+ifeq ($(PATCHDIR),)
+$(error no tree to work on)
+endif
+ifneq ($(PATCHDIR),patches/$(TREE))
+$(info note: no patches/$(TREE): trying $(PATCHDIR), the nearest older one)
+endif
+PATCHES := $(addprefix $(CURDIR)/,$(sort $(wildcard $(PATCHDIR)/*.patch)))
+endif
+
+help:
+	@sed -n 's/^#: //p' $(firstword $(MAKEFILE_LIST))
+.PHONY: help
+
+#: Targets (TREE is a kernel series, 6.12 when not given):
+#:
+#:   make demo [TREE=7.3]     fetch, build and run: the failure before, the living guest after
+#:   make check [TREE=7.3] [SCENARIO=replug]
+#:                            lint and all scenarios, or one, against what they must do
+#:   make lint [TREE=7.3]     only our C, shell and patches
+#:   make kernels [TREE=7.3]  only the two guest kernels, build/TREE/*.bzImage
+#:   make deps                only the Debian packages that all this needs
+#:   make clean               remove what was built, keep the fetched sources
+#:   make distclean           remove build/
+#:   make help                this list
+#:
+#: MIRROR= and SECURITY_MIRROR= name other Debian mirrors than those of this machine's apt.
+
+demo: kernels lab
+	@$(SELFTEST)/run.sh $(LAB) $(T) $(LOG)/$(TREE)/demo $(TREE) $(or $(SCENARIO),$(DEMO))
+.PHONY: demo
+
+check: kernels lab
+	@scripts/check.sh $(TREE) $(PATCHDIR) $(SCENARIO)
+.PHONY: check
+
+lint: $(T)/source
+	@scripts/lint.sh $(T)/unpatched $(PATCHDIR)
+.PHONY: lint
+
+kernels: $(T)/unpatched.bzImage $(T)/patched.bzImage
+lab: $(LAB)/l1.bzImage
+	@$(MAKE) --no-print-directory -s -C $(SELFTEST) OUT=$(LAB)
+.PHONY: kernels lab
+
+deps:
+	@scripts/deps.sh
+.PHONY: deps
+
+# ---- files
+
+$(B)/%/source: | deps
+	@$(STEP) $(LOG)/fetch-$*.log "fetch linux-source-$*" scripts/fetch.sh $* $(@D)
+
+$(T)/unpatched.bzImage: $(T)/source $(SELFTEST)/configs/guest.config
+	@$(STEP) $(LOG)/$(TREE)/unpatched.log "build the guest kernel $(TREE), as Debian ships it" \
+		$(SELFTEST)/kernel.sh $(T)/unpatched $(CURDIR)/$(SELFTEST)/configs/guest.config $@
+
+# the folder as well: a patch that comes or goes changes nothing else
+$(T)/patched.bzImage: $(T)/unpatched.bzImage $(PATCHES) $(PATCHDIR)
+	@$(STEP) $(LOG)/$(TREE)/apply.log "apply $(PATCHDIR)" \
+		scripts/apply.sh $(T)/unpatched $(T)/patched $(PATCHES)
+	@$(STEP) $(LOG)/$(TREE)/patched.log "build the guest kernel $(TREE), patched" \
+		$(SELFTEST)/kernel.sh $(T)/patched $(CURDIR)/$(SELFTEST)/configs/guest.config $@
+
+L1_PATCHES := $(addprefix $(CURDIR)/,$(wildcard $(SELFTEST)/lab/*.patch))
+
+$(LAB)/l1.bzImage: $(B)/$(L1_TREE)/source $(SELFTEST)/configs/l1.config $(L1_PATCHES)
+	@mkdir -p $(@D)
+	@$(STEP) $(LOG)/l1-apply.log "prepare the source of L1's kernel" \
+		scripts/apply.sh $(B)/$(L1_TREE)/unpatched $(LAB)/l1 $(L1_PATCHES)
+	@$(STEP) $(LOG)/l1.log "build L1's kernel, $(L1_TREE) with KVM" \
+		$(SELFTEST)/kernel.sh $(LAB)/l1 $(CURDIR)/$(SELFTEST)/configs/l1.config $@
+
+clean:
+	rm -rf $(LAB) $(LOG) $(B)/*/patched $(B)/*/unpatched/obj $(B)/*/*.bzImage
+distclean:
+	rm -rf $(B)
+.PHONY: clean distclean
+
+.DELETE_ON_ERROR:
