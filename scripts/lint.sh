@@ -44,6 +44,11 @@ sh=$(git ls-files | while read -r f; do
 done)
 patches=$(git ls-files "$patchdir/*.patch" 'tools/*.patch')
 
+if [ -z "$c" ] || [ -z "$sh" ] || [ -z "$patches" ]; then
+	echo "lint.sh: git ls-files finds no C, no shell or no patches: run it in a git clone" >&2
+	exit 1
+fi
+
 echo "KTAP version 1"
 echo "1..$(echo "$c" "$c" "$sh" "$patches" | wc -w)"
 for f in $c; do
