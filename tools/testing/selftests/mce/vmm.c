@@ -8,14 +8,15 @@
  * On standard output: the guest's console as it comes, what the driver does
  * ("vmm: ..."), evidence, and as its last line the verdict:
  *
- *   vmm: verdict WHAT key=value ...
+ *   vmm: verdict WHAT key=value ... end
  *
- * WHAT is lives (and powered off by itself), warns (the same, but the kernel
- * printed a warning), killed (the victim died, the kernel lives), oops, panic,
- * hang (nothing more came in SECONDS), or error (the lab is broken: no
- * statement about the guest). Which of them is right is
- * not decided here but in the table "scenarios". Exit status: 0 when there is
- * a verdict, 1 when it is "error", 2 for bad arguments.
+ * (a reader that finds no "end" came while the line was being written). WHAT
+ * is lives (and powered off by itself), warns (the same, but the kernel printed
+ * a warning), killed (the victim died, the kernel lives), oops, panic, hang
+ * (nothing more came in SECONDS), or error (the lab is broken: no statement
+ * about the guest). Which of them is right is not decided here but in the table
+ * "scenarios". Exit status: 0 when there is a verdict, 1 when it is "error", 2
+ * for bad arguments.
  *
  * Poison is madvise(MADV_HWPOISON) on the file that backs the guest's RAM, so
  * it takes a page of the machine that this runs on offline. It is refused
@@ -725,6 +726,6 @@ int main(int argc, char **argv)
 		fact(" fault=%s", vm.fault);
 	if (!finished)
 		fact(" at=%s", vm.step);
-	say("verdict %s%s", what, vm.facts);
+	say("verdict %s%s end", what, vm.facts);
 	return strcmp(what, "error") ? 0 : 1;
 }
