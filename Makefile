@@ -85,6 +85,8 @@ $(T)/unpatched.bzImage: $(T)/source $(SELFTEST)/configs/guest.config
 $(T)/patched.bzImage: $(T)/unpatched.bzImage $(PATCHES) $(PATCHDIR)
 	@$(STEP) $(LOG)/$(TREE)/apply.log "apply $(PATCHDIR)" \
 		scripts/apply.sh $(T)/unpatched $(T)/patched $(PATCHES)
+	@# so that only what the patches touch is compiled
+	@cp -a $(T)/unpatched/obj $(T)/patched/
 	@$(STEP) $(LOG)/$(TREE)/patched.log "build the guest kernel $(TREE), patched" \
 		$(SELFTEST)/kernel.sh $(T)/patched $(CURDIR)/$(SELFTEST)/configs/guest.config $@
 

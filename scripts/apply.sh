@@ -1,10 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # apply.sh FROM TO PATCH...
-# Make TO a copy of the kernel tree FROM with the patches applied, without
-# fuzz. Sources are hard links (git replaces a file that it patches); the
-# objects in FROM/obj, if there are any, are copied, so that a build of TO
-# compiles only what the patches touch.
+# Make TO a copy of the kernel tree FROM, without what was built in FROM/obj,
+# and apply the patches to it, without fuzz. Files are hard links: git replaces
+# one that it patches, and the build writes to obj only.
 set -eu
 
 from=$1
@@ -14,10 +13,7 @@ shift 2
 rm -rf "$to" "$to.new"
 mkdir "$to.new"
 for entry in "$from"/* "$from"/.[!.]*; do
-	case $entry in
-	*/obj) cp -a "$entry" "$to.new/" ;;
-	*) cp -al "$entry" "$to.new/" ;;
-	esac
+	[ "$entry" = "$from/obj" ] || cp -al "$entry" "$to.new/"
 done
 # git must not take the tree for a part of the repository around it
 cd "$to.new"
