@@ -7,247 +7,61 @@
  * carries them whole and in order with the kernel's own messages, which a
  * write to the tty does not promise (needs printk.devkmsg=on).
  *
- *   map MIN [early]         fork a victim that owns a page at or above the
- *                           guest physical address MIN; early: it asks for
- *                           early kill. -> map gpa= va=
- *   wait                    the victim waits for its SIGBUS. -> sigbus ...
- *   load                    the victim reads its page.
- *                           -> sigbus code= addr= addr_match= lsb=, or value
- *   leave                   the victim exits. -> gone
- *   fill MIN SIZE GPA       a new victim writes to all the memory it gets.
- *                           -> fill pages= (how many are in MIN..MIN+SIZE)
- *                              again= (yes if GPA is one of them)
+ *   tables GPA              the kernel's page tables over the 1:1 map, from
+ *                           debugfs. -> tables 4k= 2m= 1g= holes= (how many
+ *                           entries of each size, 4K pages not present) level=
+ *                           mapped= cache= (of what maps GPA); from the second
+ *                           time on also what changed since the first: same=
+ *                           (yes or no) split= (large entries lost) new_holes=
+ *   busy N                  keep N CPUs busy, in user and in kernel mode. -> busy
+ *                           monarch_us= (its patience with the others)
+ *   stalls                  the longest that one of them stood still since the
+ *                           last time. -> stalls max_us=
+ *   calm                    let go of them. -> calm
+ *   clear PFN               have the kernel call clear_mce_nospec(PFN), with
+ *                           the hook module. -> clear
+ *   here                    nothing: the guest gets as far as that. -> here
  *   alive                   proof of life. -> alive fork= HardwareCorrupted=
  *   off                     power off. -> off
  *
- * A victim that dies is answered with "mce-guest: victim killed=SIGNAL", a
- * command that cannot be carried out with "mce-guest: error what=WHAT". Nothing in
- * here keeps time: whoever runs the guest does.
+ * and those of a victim, see victim.c. A victim that dies is answered with
+ * "mce-guest: victim killed=SIGNAL", a command that cannot be carried out with
+ * "mce-guest: error what=WHAT". Nothing in here decides by time: whoever runs the
+ * guest does.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/reboot.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
-#define PAGE 4096UL
-#define MAP_MAX (96UL << 20)	/* how much is searched for a page that fits */
+#include "guest.h"
 
-/* Documentation/admin-guide/mm/pagemap.rst */
-#define PAGEMAP_PRESENT 0x8000000000000000ULL
-#define PAGEMAP_PFN 0x007fffffffffffffULL
+/* The 1:1 map with four levels: Documentation/arch/x86/x86_64/mm.rst */
+#define DIRECT_MAP 0xffff888000000000ULL
+#define DIRECT_MAP_END 0xffffc88000000000ULL
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define CPUS_MAX 16
 
-static int kmsg, pagemap;
+static int kmsg;
 
-static char record[256];
-
-static void log_record(int len)
+void log_record(const char *record, int len)
 {
 	if (write(kmsg, record, len) != len)
 		_exit(1);
 }
 
-/* A record without a newline is held back by the kernel: more of it could come. */
-#define answer(fmt, ...) \
-	log_record(snprintf(record, sizeof(record), "<5>mce-guest: " fmt "\n", ##__VA_ARGS__))
-
-/* Guest physical address of the page at @va; 0 when it is not in memory. */
-static uint64_t gpa_of(const void *va)
-{
-	uint64_t entry;
-	off_t off = (uintptr_t)va / PAGE * sizeof(entry);
-
-	if (pread(pagemap, &entry, sizeof(entry), off) != sizeof(entry))
-		return 0;
-	return entry & PAGEMAP_PRESENT ? (entry & PAGEMAP_PFN) * PAGE : 0;
-}
-
-/* ---- the victim: a process of its own, so that its death is only its own */
-
-static char *page;
-static sig_atomic_t got_sigbus, loading;
-static siginfo_t sigbus;
-static sigjmp_buf after_load;
-
-static void on_sigbus(int sig, siginfo_t *si, void *context)
-{
-	(void)sig;
-	(void)context;
-	sigbus = *si;
-	__atomic_store_n(&got_sigbus, 1, __ATOMIC_RELAXED);
-	if (__atomic_load_n(&loading, __ATOMIC_RELAXED))
-		siglongjmp(after_load, 1);
-}
-
-static void report_sigbus(void)
-{
-	const char *code = sigbus.si_code == BUS_MCEERR_AR ? "BUS_MCEERR_AR" :
-			   sigbus.si_code == BUS_MCEERR_AO ? "BUS_MCEERR_AO" :
-			   "other";
-	uintptr_t first = (uintptr_t)page, addr = (uintptr_t)sigbus.si_addr;
-
-	answer("sigbus code=%s addr=%#lx addr_match=%s lsb=%d", code, addr,
-	       addr >= first && addr < first + PAGE ? "yes" : "no",
-	       sigbus.si_addr_lsb);
-	got_sigbus = 0;
-}
-
-static void victim_map(const char *args)
-{
-	struct sigaction sa = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO };
-	uint64_t min = strtoull(args, NULL, 0);
-	sigset_t set;
-	char *first;
-
-	sigaction(SIGBUS, &sa, NULL);
-	/* an action optional SIGBUS waits until the victim asks for it */
-	sigemptyset(&set);
-	sigaddset(&set, SIGBUS);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	if (strstr(args, "early") &&
-	    prctl(PR_MCE_KILL, PR_MCE_KILL_SET, PR_MCE_KILL_EARLY, 0, 0)) {
-		answer("error what=PR_MCE_KILL errno=%d", errno);
-		return;
-	}
-
-	first = mmap(NULL, MAP_MAX, PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (first == MAP_FAILED) {
-		answer("error what=mmap errno=%d", errno);
-		return;
-	}
-	for (page = first; page < first + MAP_MAX; page += PAGE) {
-		uint64_t gpa;
-
-		memset(page, 0x5a, PAGE);
-		gpa = gpa_of(page);
-		if (gpa >= min) {
-			munmap(first, page - first);
-			answer("map gpa=%#llx va=%p", (unsigned long long)gpa, page);
-			return;
-		}
-	}
-	answer("error what=no_page_there");
-}
-
-static void victim_wait(const char *args)
-{
-	sigset_t none;
-
-	(void)args;
-	sigemptyset(&none);
-	while (!__atomic_load_n(&got_sigbus, __ATOMIC_RELAXED))
-		sigsuspend(&none);
-	report_sigbus();
-}
-
-static void victim_load(const char *args)
-{
-	sigset_t set;
-
-	(void)args;
-	sigemptyset(&set);
-	sigaddset(&set, SIGBUS);
-	__atomic_store_n(&loading, 1, __ATOMIC_RELAXED);
-	if (!sigsetjmp(after_load, 1)) {
-		char value;
-
-		sigprocmask(SIG_UNBLOCK, &set, NULL);
-		value = __atomic_load_n(page, __ATOMIC_RELAXED);
-		sigprocmask(SIG_BLOCK, &set, NULL);
-		answer("value byte=%#x", value);
-	} else {
-		report_sigbus();
-	}
-	__atomic_store_n(&loading, 0, __ATOMIC_RELAXED);
-}
-
-static void victim_fill(const char *args)
-{
-	char *end, *p;
-	uint64_t min = strtoull(args, &end, 0);
-	uint64_t size = strtoull(end, &end, 0);
-	uint64_t wanted = strtoull(end, NULL, 0);
-	/* movable memory comes first: a quarter more than it has is enough */
-	size_t len = size + size / 4;
-	unsigned long pages = 0;
-	int again = 0;
-
-	p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-		 -1, 0);
-	if (p == MAP_FAILED) {
-		answer("error what=mmap errno=%d", errno);
-		return;
-	}
-	for (char *q = p; q < p + len; q += PAGE) {
-		uint64_t gpa;
-
-		memset(q, 0xa5, PAGE);
-		gpa = gpa_of(q);
-		pages += gpa >= min && gpa < min + size;
-		again |= gpa == wanted;
-	}
-	munmap(p, len);
-	answer("fill pages=%lu again=%s", pages, again ? "yes" : "no");
-}
-
-static void victim_leave(const char *args)
-{
-	(void)args;
-	answer("gone");
-	_exit(0);
-}
-
-static const struct command {
-	const char *word;
-	void (*run)(const char *args);
-	int fork;
-} victim_commands[] = {
-	{ "map", victim_map, 1 },
-	{ "fill", victim_fill, 1 },
-	{ "wait", victim_wait, 0 },
-	{ "load", victim_load, 0 },
-	{ "leave", victim_leave, 0 },
-};
-
-static const struct command *find_victim_command(const char *line)
-{
-	size_t len = strcspn(line, "\n ");
-
-	for (size_t i = 0; i < ARRAY_SIZE(victim_commands); i++)
-		if (strlen(victim_commands[i].word) == len &&
-		    !strncmp(victim_commands[i].word, line, len))
-			return &victim_commands[i];
-	return NULL;
-}
-
-static void victim_main(FILE *commands, int done)
-{
-	char line[128];
-
-	/* /proc/self is the reader's, not the opener's */
-	pagemap = open("/proc/self/pagemap", O_RDONLY);
-	while (fgets(line, sizeof(line), commands)) {
-		find_victim_command(line)->run(line + strcspn(line, "\n "));
-		if (write(done, "", 1) != 1)
-			break;
-	}
-	_exit(0);
-}
-
-/* ---- PID 1 */
+/* ---- the victim */
 
 static pid_t victim;
 static int to_victim, from_victim;
@@ -285,15 +99,13 @@ static void reap_victim(void)
 		answer("victim killed=%d", WTERMSIG(status));
 }
 
-static void forward(const struct command *command, const char *line)
+static void forward(const char *line, bool starts)
 {
 	char done;
 
-	if (command->fork) {
-		if (victim || start_victim()) {
-			answer("error what=fork errno=%d", victim ? EBUSY : errno);
-			return;
-		}
+	if (starts && (victim || start_victim())) {
+		answer("error what=fork errno=%d", victim ? EBUSY : errno);
+		return;
 	}
 	if (!victim) {
 		answer("error what=no_victim");
@@ -301,6 +113,190 @@ static void forward(const struct command *command, const char *line)
 	}
 	if (write(to_victim, line, strlen(line)) < 0 || read(from_victim, &done, 1) != 1)
 		reap_victim();
+}
+
+/* ---- the kernel's page tables over the 1:1 map */
+
+struct tables {
+	unsigned long small, large, huge, holes;
+	char text[1 << 20];	/* the lines of debugfs, as they are */
+};
+
+static struct tables before, now;
+
+/*
+ * One line: "0xSTART-0xEND SIZE FLAG... LEVEL", without flags when it is not
+ * present (printk_prot() in arch/x86/mm/dump_pagetables.c). Neighbours that are
+ * alike are one line.
+ */
+static bool read_tables(struct tables *t, uint64_t gpa, char *found, size_t size)
+{
+	FILE *f = fopen("/sys/kernel/debug/page_tables/kernel", "r");
+	size_t used = 0;
+	char line[256];
+
+	memset(t, 0, sizeof(*t));
+	snprintf(found, size, "level=none mapped=no cache=none");
+	while (f && fgets(line, sizeof(line), f)) {
+		uint64_t start, end;
+		bool present;
+		char *level;
+
+		if (sscanf(line, "0x%lx-0x%lx", &start, &end) != 2 ||
+		    start < DIRECT_MAP || start >= DIRECT_MAP_END)
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		level = strrchr(line, ' ') + 1;
+		present = strstr(line, " RW ") || strstr(line, " ro ");
+		if (present && !strcmp(level, "pte"))
+			t->small += (end - start) / PAGE;
+		else if (present && !strcmp(level, "pmd"))
+			t->large += (end - start) / (2 * MB);
+		else if (present)
+			t->huge += (end - start) / (1024 * MB);
+		else if (!strcmp(level, "pte"))
+			t->holes += (end - start) / PAGE;
+		if (gpa + DIRECT_MAP >= start && gpa + DIRECT_MAP < end)
+			snprintf(found, size, "level=%s mapped=%s cache=%s", level,
+				 present ? "yes" : "no", !present ? "none" :
+				 strstr(line, " PCD ") ? "uc" :
+				 strstr(line, " PWT ") || strstr(line, " PAT ") ? "other" : "wb");
+		used += snprintf(t->text + used, sizeof(t->text) - used, "%s\n", line);
+		if (used >= sizeof(t->text))
+			break;
+	}
+	if (f)
+		fclose(f);
+	return used && used < sizeof(t->text);
+}
+
+static void report_tables(const char *args)
+{
+	static bool again;
+	char found[64];
+
+	if (!read_tables(again ? &now : &before, strtoull(args, NULL, 0), found, sizeof(found))) {
+		answer("error what=page_tables");
+		return;
+	}
+	if (again)
+		answer("tables 4k=%lu 2m=%lu 1g=%lu holes=%lu %s same=%s split=%ld new_holes=%ld",
+		       now.small, now.large, now.huge, now.holes, found,
+		       strcmp(now.text, before.text) ? "no" : "yes",
+		       (long)(before.large - now.large + before.huge - now.huge),
+		       (long)(now.holes - before.holes));
+	else
+		answer("tables 4k=%lu 2m=%lu 1g=%lu holes=%lu %s",
+		       before.small, before.large, before.huge, before.holes, found);
+	again = true;
+}
+
+/* ---- load */
+
+static struct {
+	pid_t pid[CPUS_MAX];
+	uint64_t *longest_ns;	/* shared: one of each process */
+	int cpus;
+} load;
+
+static long read_number(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	long number = -1;
+
+	if (f && fscanf(f, "%ld", &number) != 1)
+		number = -1;
+	if (f)
+		fclose(f);
+	return number;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);	/* vDSO: stays in user mode */
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+static void keep_busy(int cpu)
+{
+	uint64_t last = now_ns();
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+	for (unsigned long i = 0;; i++) {
+		uint64_t t, longest = __atomic_load_n(&load.longest_ns[cpu], __ATOMIC_RELAXED);
+
+		if (i / 1000 % 2)
+			syscall(SYS_getppid);
+		t = now_ns();
+		if (t - last > longest)
+			__atomic_store_n(&load.longest_ns[cpu], t - last, __ATOMIC_RELAXED);
+		last = t;
+	}
+}
+
+static void get_busy(const char *args)
+{
+	load.cpus = strtoul(args, NULL, 0);
+	load.longest_ns = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (load.cpus < 1 || load.cpus > CPUS_MAX || load.longest_ns == MAP_FAILED ||
+	    sysconf(_SC_NPROCESSORS_ONLN) < load.cpus) {
+		answer("error what=%ld_cpus_online", sysconf(_SC_NPROCESSORS_ONLN));
+		return;
+	}
+	for (int i = 0; i < load.cpus; i++) {
+		load.pid[i] = fork();
+		if (!load.pid[i])
+			keep_busy(i);
+	}
+	answer("busy monarch_us=%ld",
+	       read_number("/sys/devices/system/machinecheck/machinecheck0/monarch_timeout"));
+}
+
+static void report_stalls(const char *args)
+{
+	uint64_t max = 0;
+
+	(void)args;
+	for (int i = 0; i < load.cpus; i++) {
+		uint64_t one = __atomic_exchange_n(&load.longest_ns[i], 0, __ATOMIC_RELAXED);
+
+		if (one > max)
+			max = one;
+	}
+	answer("stalls max_us=%llu", (unsigned long long)max / 1000);
+}
+
+static void calm_down(const char *args)
+{
+	(void)args;
+	for (int i = 0; i < load.cpus; i++) {
+		kill(load.pid[i], SIGKILL);
+		waitpid(load.pid[i], NULL, 0);
+	}
+	load.cpus = 0;
+	answer("calm");
+}
+
+/* ---- the rest */
+
+static void call_hook(const char *args)
+{
+	char params[64];
+	int fd = open("/hook.ko", O_RDONLY);
+
+	snprintf(params, sizeof(params), "clear_pfn=%#llx", strtoull(args, NULL, 0));
+	/* it does what it is asked for and does not stay: ECANCELED */
+	if (fd < 0 || !syscall(SYS_finit_module, fd, params, 0) || errno != ECANCELED)
+		answer("error what=hook.ko errno=%d", errno);
+	else
+		answer("clear");
+	close(fd);
 }
 
 static long meminfo_kb(const char *field)
@@ -318,12 +314,13 @@ static long meminfo_kb(const char *field)
 }
 
 /* The guest lives when it can fork, allocate and write memory, and tell. */
-static void prove_life(void)
+static void prove_life(const char *args)
 {
-	const size_t len = 4 << 20;
+	const size_t len = 4 * MB;
 	int status = -1;
 	pid_t pid = fork();
 
+	(void)args;
 	if (!pid) {
 		char *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -343,12 +340,57 @@ static void prove_life(void)
 	       meminfo_kb("HardwareCorrupted:"));
 }
 
+static void here(const char *args)
+{
+	(void)args;
+	answer("here");
+}
+
+static void off(const char *args)
+{
+	(void)args;
+	answer("off");
+	reboot(RB_POWER_OFF);
+}
+
+static const struct command {
+	const char *word;
+	void (*run)(const char *args);
+} commands[] = {
+	{ "tables", report_tables },
+	{ "busy", get_busy },
+	{ "stalls", report_stalls },
+	{ "calm", calm_down },
+	{ "clear", call_hook },
+	{ "here", here },
+	{ "alive", prove_life },
+	{ "off", off },
+};
+
+static void obey(const char *line)
+{
+	size_t len = strcspn(line, "\n ");
+	bool starts;
+
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (strlen(commands[i].word) == len && !strncmp(commands[i].word, line, len)) {
+			commands[i].run(line + len);
+			return;
+		}
+	}
+	if (is_victim_command(line, &starts))
+		forward(line, starts);
+	else
+		answer("error what=command");
+}
+
 static void setup(void)
 {
 	struct termios tio;
 
 	mount("proc", "/proc", "proc", 0, NULL);
 	mount("sysfs", "/sys", "sysfs", 0, NULL);
+	mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
 	mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
 	kmsg = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	if (kmsg < 0) {
@@ -369,20 +411,8 @@ int main(void)
 	setup();
 	answer("ready");
 	while (fgets(line, sizeof(line), stdin)) {
-		const struct command *command;
-
 		line[strcspn(line, "\r\n")] = '\n';
-		command = find_victim_command(strtok(strdupa(line), "\n") ?: "");
-		if (command) {
-			forward(command, line);
-		} else if (!strcmp(line, "alive\n")) {
-			prove_life();
-		} else if (!strcmp(line, "off\n")) {
-			answer("off");
-			reboot(RB_POWER_OFF);
-		} else {
-			answer("error what=command");
-		}
+		obey(line);
 	}
 	answer("error what=console_closed");
 	reboot(RB_POWER_OFF);

@@ -3,7 +3,7 @@
  * VMM driver: puts one guest under QEMU, does to it what a scenario says, and
  * tells what became of it.
  *
- *   vmm [-l SECONDS] -k KERNEL -i INITRD SCENARIO
+ *   vmm [-l SECONDS] -m MACHINE -k KERNEL -i INITRD SCENARIO
  *
  * On standard output: the guest's console as it comes, what the driver does
  * ("vmm: ..."), evidence, and as its last line the verdict:
@@ -13,10 +13,13 @@
  * (a reader that finds no "end" came while the line was being written). WHAT
  * is lives (and powered off by itself), warns (the same, but the kernel printed
  * a warning), killed (the victim died, the kernel lives), oops, panic, hang
- * (nothing more came in SECONDS), or error (the lab is broken: no statement
+ * (no end in SECONDS), or error (the lab is broken: no statement
  * about the guest). Which of them is right is not decided here but in the table
  * "scenarios". Exit status: 0 when there is a verdict, 1 when it is "error", 2
  * for bad arguments.
+ *
+ * Without -l nothing in here keeps time: under Bochs the clock that this
+ * program sees has little to do with that on the wall.
  *
  * Poison is madvise(MADV_HWPOISON) on the file that backs the guest's RAM, so
  * it takes a page of the machine that this runs on offline. It is refused
@@ -28,6 +31,7 @@
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -48,57 +52,93 @@
 #define PAGE 4096UL
 #define MB (1024ULL * 1024)
 
-/* The first 16 MB of the 1:1 map are 4K pages whatever happens. */
-#define ABOVE_4K_MAP (16 * MB)
+/*
+ * The first 16 MB of the 1:1 map are 4K pages whatever happens, and the kernel's
+ * image comes next.
+ */
+#define ABOVE_4K_MAP (32 * MB)
+
+/* The 1:1 map with four levels: Documentation/arch/x86/x86_64/mm.rst */
+#define DIRECT_MAP 0xffff888000000000ULL
+
+/* Behind all memory that any of the guests has. */
+#define NO_MEMORY_HERE (64 * 1024 * MB)
+
+/* What scenario clear keeps from the guest's kernel: a page that is not RAM */
+#define NOT_RAM (112 * MB)
 
 /* QEMU puts memory devices behind 4 GB when there is less RAM than that. */
 #define DIMM_START (4096 * MB)
 #define DIMM_SIZE (128 * MB)
 
 /*
- * An action optional record as a memory controller's patrol scrubber sends it
- * (SDM Vol. 3B, "Architecturally Defined SRAO Errors"): MCi_STATUS
- * VAL|UC|EN|MISCV|ADDRV|S, MCACOD 0xc0; MCi_MISC physical address, valid from
- * bit 12 up; MCG_STATUS RIPV|MCIP.
+ * Records as SDM Vol. 3B has them in "Architecturally Defined SRAO Errors" (the
+ * patrol scrubber of a memory controller) and "... SRAR Errors" (data load):
+ * MCi_STATUS VAL|UC|EN|MISCV|ADDRV|S with MCACOD 0xc0, and the same with AR and
+ * MCACOD 0x134; MCG_STATUS RIPV|MCIP, and with EIPV for what the instruction
+ * that was interrupted has done.
  */
-#define AO_STATUS 0xbd000000000000c0ULL
-#define AO_MCGSTATUS 0x5ULL
+struct record {
+	uint64_t status, mcgstatus;
+};
+
+static const struct record action_optional = { 0xbd000000000000c0ULL, 0x5 };
+static const struct record action_required = { 0xbd80000000000134ULL, 0x7 };
+
+/* MCi_MISC: a physical address, valid from bit 12 or from bit 6 up */
 #define MISC_PAGE 0x8cULL
+#define MISC_LINE 0x86ULL
+
 #define MCE_BANK 9
 
 /* ACPI 6.5, 6.3.5: source events and status codes of _OST */
 enum { OST_DEVICE_CHECK = 1, OST_EJECT_REQUEST = 3 };
 enum { OST_SUCCESS = 0, OST_EJECT_IN_PROGRESS = 0x84 };
 
+/* How long one poll() may take: what there is to wait for is an int64_t. */
+#define POLL_MS 60000
+
 /* How long a guest that is past the scenario's end may go on talking. */
 #define LAST_WORDS_MS 10000
 
-struct machine {
+static const struct machine {
+	const char *name;
 	const char *qemu;
 	const char *const *args;
+	const char *cpu;
 	unsigned int ram_mb;
-};
-
-static const struct machine microvm_kvm = {
-	.qemu = "qemu-system-x86_64-microvm",
-	.ram_mb = 128,
-	.args = (const char *const[]){
-		"-accel", "kvm",
-		"-cpu", "Haswell-noTSX,-xsave,vendor=GenuineIntel",
-		"-machine", "microvm,memory-backend=ram,acpi=on,x-option-roms=off",
-		NULL,
+} machines[] = {
+	{
+		.name = "microvm",
+		.qemu = "qemu-system-x86_64-microvm",
+		.args = (const char *const[]){
+			"-accel", "kvm",
+			"-machine", "microvm,memory-backend=ram,acpi=on,x-option-roms=off",
+			NULL,
+		},
+		.cpu = "Haswell-noTSX,-xsave,vendor=GenuineIntel",
+		.ram_mb = 128,
+	},
+	{
+		.name = "q35",
+		.qemu = "qemu-system-x86_64",
+		.args = (const char *const[]){
+			"-accel", "tcg",
+			"-machine", "q35,memory-backend=ram",
+			NULL,
+		},
+		.cpu = "Haswell-noTSX,vendor=GenuineIntel",
+		.ram_mb = 256,
 	},
 };
 
-static const struct machine q35_tcg = {
-	.qemu = "qemu-system-x86_64",
-	.ram_mb = 256,
-	.args = (const char *const[]){
-		"-accel", "tcg",
-		"-cpu", "Haswell-noTSX,vendor=GenuineIntel",
-		"-machine", "q35,memory-backend=ram",
-		NULL,
-	},
+struct scenario {
+	const char *name;
+	bool (*run)(void);
+	bool told;	/* QEMU hears of poison at once, and tells the guest */
+	unsigned int cpus, ram_mb;	/* 0: one, and as much as the machine has */
+	const char *cpu_flags;	/* for the CPU model: ",-flag" */
+	const char *kernel_args;
 };
 
 #define KERNEL_ARGS \
@@ -112,7 +152,9 @@ static struct {
 	int64_t deadline_ms;
 	char question[128];
 	char answer[512];	/* the guest's newest; "" until it comes */
-	char facts[2048];	/* " key=value ..." of all answers so far */
+	const char *prefix;	/* of the keys of facts; NULL: keep none */
+	char facts[4096];	/* " key=value ..." of all answers so far */
+	bool outside, memtype;	/* the kernel said that, see read_console_line() */
 	bool panic, oops, warned, killed, powered_off, timed_out, lab_error;
 	bool oops_over;
 	char message[256], rip[128], fault[32];
@@ -165,6 +207,24 @@ static void copy_word(char *to, size_t size, const char *from, const char *stop)
 			*c = '_';
 }
 
+/* Facts are what a table can say beforehand: not where something is. */
+static void keep_facts(const char *answer)
+{
+	static const char *const places[] = { "gpa=", "va=", "addr=" };
+	char copy[sizeof(vm.answer)], *save, *word;
+
+	snprintf(copy, sizeof(copy), "%s", answer);
+	strtok_r(copy, " ", &save);
+	while (vm.prefix && (word = strtok_r(NULL, " ", &save))) {
+		bool place = false;
+
+		for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+			place |= !strncmp(word, places[i], strlen(places[i]));
+		if (!place)
+			fact(" %s%s", vm.prefix, word);
+	}
+}
+
 static void read_console_line(const char *line)
 {
 	const char *p;
@@ -176,12 +236,17 @@ static void read_console_line(const char *line)
 	if (p) {
 		p += strlen("mce-guest: ");
 		snprintf(vm.answer, sizeof(vm.answer), "%s", p);
-		if (strchr(p, ' '))
-			fact("%s", strchr(p, ' '));
+		keep_facts(p);
 		if (!strncmp(p, "victim killed=", strlen("victim killed=")))
 			vm.killed = true;
 		return;
 	}
+
+	/* mm/memory-failure.c, of a pfn without a struct page: until 6.12, and 7.3 */
+	vm.outside |= strstr(line, ": memory outside kernel control") ||
+		      strstr(line, ": recovery action for non struct page pfn");
+	/* arch/x86/mm/pat/memtype.c, of a type that nobody reserved */
+	vm.memtype |= !!strstr(line, "freeing invalid memtype");
 
 	p = strstr(line, "Kernel panic - not syncing: ");
 	if (p) {
@@ -304,7 +369,7 @@ static bool pump(void)
 		return false;	/* QEMU is gone */
 	for (int i = 0; i < 2; i++)
 		fds[i] = (struct pollfd){ .fd = *streams[i].fd, .events = POLLIN };
-	if (poll(fds, 2, left) < 0 && errno != EINTR)
+	if (poll(fds, 2, left < POLL_MS ? left : POLL_MS) < 0 && errno != EINTR)
 		return broken("poll: %s", strerror(errno));
 	for (int i = 0; i < 2; i++)
 		if (fds[i].fd >= 0 && fds[i].revents)
@@ -338,24 +403,30 @@ static void forbid_early_kill(void)
 	}
 }
 
-static bool start_qemu(const struct machine *m, const char *kernel, const char *initrd, bool told)
+static bool start_qemu(const struct machine *m, const struct scenario *s, const char *kernel,
+		       const char *initrd)
 {
 	const char *argv[64];
-	char ram[128], mem[64], qmp[64], console[64];
+	char ram[128], mem[64], qmp[64], console[64], cpu[128], smp[16], append[256];
+	unsigned int ram_mb = s->ram_mb ? s->ram_mb : m->ram_mb;
 	int n = 0, q[2], c[2];
 	pid_t parent = getpid();
 
 	vm.ram = memfd_create("guest-ram", 0);
-	if (vm.ram < 0 || ftruncate(vm.ram, m->ram_mb * MB))
-		return broken("%u MB for the guest's RAM: %s", m->ram_mb, strerror(errno));
+	if (vm.ram < 0 || ftruncate(vm.ram, ram_mb * MB))
+		return broken("%u MB for the guest's RAM: %s", ram_mb, strerror(errno));
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, q) ||
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, c))
 		return broken("socketpair: %s", strerror(errno));
 
 	snprintf(ram, sizeof(ram),
 		 "memory-backend-file,id=ram,share=on,size=%uM,mem-path=/proc/self/fd/%d",
-		 m->ram_mb, vm.ram);
-	snprintf(mem, sizeof(mem), "%uM,slots=2,maxmem=1G", m->ram_mb);
+		 ram_mb, vm.ram);
+	snprintf(mem, sizeof(mem), "%uM,slots=2,maxmem=4G", ram_mb);
+	snprintf(cpu, sizeof(cpu), "%s%s", m->cpu, s->cpu_flags ? s->cpu_flags : "");
+	snprintf(smp, sizeof(smp), "%u", s->cpus ? s->cpus : 1);
+	snprintf(append, sizeof(append), "%s %s", KERNEL_ARGS,
+		 s->kernel_args ? s->kernel_args : "");
 	snprintf(qmp, sizeof(qmp), "socket,id=qmp,fd=%d", q[1]);
 	snprintf(console, sizeof(console), "socket,id=console,fd=%d", c[1]);
 
@@ -364,10 +435,10 @@ static bool start_qemu(const struct machine *m, const char *kernel, const char *
 		argv[n++] = *arg;
 	for (const char *const *arg = (const char *const[]){
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-		"-object", ram, "-m", mem,
+		"-object", ram, "-m", mem, "-cpu", cpu, "-smp", smp,
 		"-chardev", qmp, "-mon", "chardev=qmp,mode=control",
 		"-chardev", console, "-serial", "chardev:console",
-		"-kernel", kernel, "-initrd", initrd, "-append", KERNEL_ARGS,
+		"-kernel", kernel, "-initrd", initrd, "-append", append,
 		NULL }; *arg; arg++)
 		argv[n++] = *arg;
 	argv[n] = NULL;
@@ -383,7 +454,7 @@ static bool start_qemu(const struct machine *m, const char *kernel, const char *
 		fcntl(q[1], F_SETFD, 0);
 		fcntl(c[1], F_SETFD, 0);
 		dup2(STDOUT_FILENO, STDERR_FILENO);
-		if (!told)
+		if (!s->told)
 			forbid_early_kill();
 		execvp(argv[0], (char *const *)argv);
 		printf("vmm: error: cannot start %s: %s\n", argv[0], strerror(errno));
@@ -434,6 +505,8 @@ static bool answer(const char *word)
 			return false;
 	if (vm.killed)
 		return false;
+	if (!strncmp(vm.answer, "error ", 6))
+		return broken("the guest cannot do it: %s", vm.answer);
 	if (strncmp(vm.answer, word, len) || !strchr(" ", vm.answer[len]))
 		return broken("the guest answers \"%s\", expected was \"%s\"", vm.answer, word);
 	return true;
@@ -510,22 +583,101 @@ static bool poison_page(uint64_t gpa)
 	return true;
 }
 
-/* Have QEMU raise a machine check that says gpa is bad. */
-static bool inject(uint64_t status, uint64_t mcgstatus, uint64_t gpa, uint64_t misc)
+/* Run a command of QEMU's human monitor. What it prints, or NULL. */
+static const char *ask_monitor(const char *fmt, ...)
 {
-	char args[256];
-	struct json_object *said;
+	char args[256] = "{\"command-line\":\"";
+	size_t len = strlen(args);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(args + len, sizeof(args) - len, fmt, ap);
+	va_end(ap);
+	len = strlen(args);
+	snprintf(args + len, sizeof(args) - len, "\"}");
+	return json_object_get_string(qmp("human-monitor-command", args));
+}
+
+/*
+ * Have QEMU raise a machine check on @cpu that says @gpa is bad, from bit 6 or
+ * from bit 12 up (@misc). With several CPUs it goes to all, as on Intel machines:
+ * the others find nothing in their banks.
+ */
+static bool inject(int cpu, struct record record, uint64_t gpa, uint64_t misc)
+{
+	const char *said;
 
 	vm.step = "inject";
-	snprintf(args, sizeof(args),
-		 "{\"command-line\":\"mce 0 %d %#llx %#llx %#llx %#llx\"}", MCE_BANK,
-		 (unsigned long long)status, (unsigned long long)mcgstatus,
-		 (unsigned long long)gpa, (unsigned long long)misc);
-	say("injects %s", args);
-	said = qmp("human-monitor-command", args);
-	if (said && json_object_get_string_len(said))
-		return broken("QEMU's mce command: %s", json_object_get_string(said));
+	say("injects status=%#llx mcgstatus=%#llx gpa=%#llx misc=%#llx on cpu %d",
+	    (unsigned long long)record.status, (unsigned long long)record.mcgstatus,
+	    (unsigned long long)gpa, (unsigned long long)misc, cpu);
+	said = ask_monitor("mce -b %d %d %#llx %#llx %#llx %#llx", cpu, MCE_BANK,
+			   (unsigned long long)record.status,
+			   (unsigned long long)record.mcgstatus,
+			   (unsigned long long)gpa, (unsigned long long)misc);
+	if (said && said[0])
+		return broken("QEMU's mce command: %s", said);
 	return said;
+}
+
+/*
+ * The same while the vCPU is in user mode: an action required record that comes
+ * in the kernel, be it in a timer tick, is rightly fatal. One vCPU.
+ */
+static bool inject_in_user_mode(struct record record, uint64_t gpa, uint64_t misc)
+{
+	for (;;) {
+		const char *registers;
+
+		if (!qmp("stop", NULL))
+			return false;
+		registers = ask_monitor("info registers");
+		if (!registers)
+			return false;
+		if (strstr(registers, "CPL=3"))
+			return inject(0, record, gpa, misc) && qmp("cont", NULL);
+		if (!qmp("cont", NULL))
+			return false;
+	}
+}
+
+/*
+ * Wait until the guest has done with all action optional records so far, the
+ * 1:1 map included: SIGBUS comes before that. One more record, for an address
+ * where no memory is, goes through the same queue (mce_gen_pool_process()). It
+ * must not come while the CPU is still at the last one.
+ */
+static bool settle(void)
+{
+	vm.outside = false;
+	if (!ask("here", "here") || !inject(0, action_optional, NO_MEMORY_HERE, MISC_PAGE))
+		return false;
+	vm.step = "settle";
+	while (!vm.outside)
+		if (!pump())
+			return false;
+	return true;
+}
+
+/*
+ * Have QEMU walk the guest's page tables to where the 1:1 map has @gpa. The fact
+ * is NAME=mapped or NAME=unmapped.
+ */
+static bool look_at_direct_map(const char *name, uint64_t gpa)
+{
+	const char *said = ask_monitor("gva2gpa %#llx", (unsigned long long)(DIRECT_MAP + gpa));
+	unsigned long long found;
+
+	if (!said)
+		return false;
+	say("1:1 map at gpa=%#llx: %s", (unsigned long long)gpa, said);
+	if (!strncmp(said, "Unmapped", 8))
+		fact(" %s=unmapped", name);
+	else if (sscanf(said, "gpa: %llx", &found) == 1 && found == gpa)
+		fact(" %s=mapped", name);
+	else
+		return broken("QEMU's gva2gpa command: %s", said);
+	return true;
 }
 
 /*
@@ -583,22 +735,127 @@ static bool proof_of_life(void)
 
 /* ---- the scenarios */
 
+/* A victim that owns a page of @kind, at @gpa. */
+static bool victim_has(const char *kind, uint64_t *gpa)
+{
+	/* the huge ones are where they are */
+	bool anywhere = strncmp(kind, "anon", 4) && strncmp(kind, "exec", 4);
+
+	if (!ask("map", "map %#llx %s", anywhere ? 0 : ABOVE_4K_MAP, kind))
+		return false;
+	*gpa = answered("gpa=");
+	return true;
+}
+
 /* Action optional: the VMM tells at once, the process asked to be told. */
 static bool ao_page(void)
 {
-	return ask("map", "map %#llx early", ABOVE_4K_MAP) &&
-	       poison_page(answered("gpa=")) &&
+	uint64_t gpa;
+
+	return victim_has("anon early", &gpa) && poison_page(gpa) &&
 	       ask("sigbus", "wait") &&
-	       ask("gone", "leave");
+	       settle() && look_at_direct_map("direct", gpa) && ask("gone", "leave");
 }
 
-/* Action required: nobody knows until the guest's user space loads from it. */
+/* The page is gone, and the record says that a cache line is bad. */
+static bool ao_line(void)
+{
+	uint64_t gpa;
+
+	return victim_has("anon early", &gpa) && poison_page(gpa) &&
+	       inject(0, action_optional, gpa, MISC_LINE) && ask("sigbus", "wait") &&
+	       settle() && look_at_direct_map("direct", gpa) && ask("gone", "leave");
+}
+
+/* Action required: nobody knows until the guest's user space uses the page. */
+static bool ar(const char *kind, const char *use)
+{
+	uint64_t gpa;
+
+	return victim_has(kind, &gpa) && poison_page(gpa) && ask("sigbus", "%s", use) &&
+	       look_at_direct_map("direct", gpa) && ask("gone", "leave");
+}
+
 static bool ar_load(void)
 {
-	return ask("map", "map %#llx", ABOVE_4K_MAP) &&
-	       poison_page(answered("gpa=")) &&
-	       ask("sigbus", "load") &&
-	       ask("gone", "leave");
+	return ar("anon", "load");
+}
+
+static bool ar_exec(void)
+{
+	return ar("exec", "jump");
+}
+
+static bool ar_line(void)
+{
+	uint64_t gpa;
+
+	if (!victim_has("anon", &gpa) || !poison_page(gpa) || !ask("spinning", "spin"))
+		return false;
+	vm.answer[0] = '\0';
+	return inject_in_user_mode(action_required, gpa, MISC_LINE) && answer("sigbus") &&
+	       look_at_direct_map("direct", gpa) && ask("gone", "leave");
+}
+
+/* It is the kernel that loads from the user's page. */
+static bool copyin(void)
+{
+	uint64_t gpa;
+
+	return victim_has("anon", &gpa) && poison_page(gpa) && ask("write", "write") &&
+	       look_at_direct_map("direct", gpa) && ask("gone", "leave");
+}
+
+/* One fact of a SIGBUS: NAME=CODE:LSB, or with :elsewhere when it is not about the page. */
+static void note_sigbus(const char *when, const char *kind)
+{
+	const char *code = strstr(vm.answer, "code=") ?: "code=none";
+
+	code += strlen("code=");
+	fact(" %s.%s=%.*s:%d%s", when, kind, (int)strcspn(code, " "), code, (int)answered("lsb="),
+	     strstr(vm.answer, "addr_match=yes") ? "" : ":elsewhere");
+}
+
+/*
+ * Every kind of page, told of (what a process that asked for early kill gets) and
+ * not told of (what it gets when it loads from the page).
+ */
+static bool kinds(void)
+{
+	static const char *const all[] = {
+		"anon", "mlock", "thp", "hugetlb", "shmem", "dirty",
+	};
+	uint64_t gpa;
+
+	vm.prefix = NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		char early[32];
+
+		snprintf(early, sizeof(early), "%s early", all[i]);
+		if (!victim_has(early, &gpa) || !poison_page(gpa) ||
+		    !inject(0, action_optional, gpa, MISC_PAGE) || !ask("sigbus", "wait"))
+			return false;
+		note_sigbus("ao", all[i]);
+		if (!settle() || !ask("gone", "leave") ||
+		    !victim_has(all[i], &gpa) || !poison_page(gpa) || !ask("sigbus", "load"))
+			return false;
+		note_sigbus("ar", all[i]);
+		if (!ask("gone", "leave"))
+			return false;
+	}
+
+	/* a clean page of the page cache is on the disk as well: no SIGBUS, read again */
+	if (!victim_has("clean early", &gpa) || !poison_page(gpa) ||
+	    !inject(0, action_optional, gpa, MISC_PAGE) || !settle() ||
+	    !ask("value", "load"))
+		return false;
+	fact(" ao.clean=%s", answered("byte=") == 0x5a ? "reread" : "lost");
+	if (!ask("gone", "leave") || !victim_has("clean", &gpa) || !poison_page(gpa) ||
+	    !ask("value", "load"))
+		return false;
+	fact(" ar.clean=%s", answered("byte=") == 0x5a ? "reread" : "lost");
+	vm.prefix = "";
+	return ask("gone", "leave");
 }
 
 /* The bad page sits on a DIMM that is replaced by a healthy one. */
@@ -607,10 +864,10 @@ static bool replug(void)
 	uint64_t gpa;
 
 	/* in the middle, so that what touches it next is the filling below */
-	if (!plug_dimm() || !ask("map", "map %#llx early", DIMM_START + DIMM_SIZE / 2))
+	if (!plug_dimm() || !ask("map", "map %#llx anon early", DIMM_START + DIMM_SIZE / 2))
 		return false;
 	gpa = answered("gpa=");
-	return inject(AO_STATUS, AO_MCGSTATUS, gpa, MISC_PAGE) &&
+	return inject(0, action_optional, gpa, MISC_PAGE) &&
 	       ask("sigbus", "wait") &&
 	       ask("gone", "leave") &&
 	       unplug_dimm() && plug_dimm() &&
@@ -618,27 +875,148 @@ static bool replug(void)
 		   (unsigned long long)gpa);
 }
 
-static const struct scenario {
-	const char *name;
-	const struct machine *machine;
-	bool told;	/* QEMU hears of poison before the guest touches it */
-	bool (*run)(void);
-} scenarios[] = {
-	{ "ao-page", &microvm_kvm, true, ao_page },
-	{ "ar-load", &microvm_kvm, false, ar_load },
-	{ "replug", &q35_tcg, true, replug },
+/* The kernel's page tables, before and after one bad page after the other. */
+static bool many(void)
+{
+	const int wanted = 512;
+	int signals = 0;
+
+	vm.prefix = "before.";
+	if (!ask("spread", "spread %d %#llx", wanted, ABOVE_4K_MAP) || !ask("tables", "tables 0"))
+		return false;
+	vm.prefix = NULL;
+	for (int i = 0; i < wanted; i++) {
+		uint64_t gpa;
+
+		if (!ask("map", "next"))
+			return false;
+		gpa = answered("gpa=");
+		if (!poison_page(gpa) || !ask("sigbus", "wait"))
+			return false;
+		signals += strstr(vm.answer, "code=BUS_MCEERR_AO lsb=12 ") &&
+			   strstr(vm.answer, " addr_match=yes");
+	}
+	fact(" signals=%d", signals);
+	vm.prefix = "after.";
+	if (!settle() || !ask("tables", "tables 0"))
+		return false;
+	vm.prefix = "";
+	return ask("gone", "leave");
+}
+
+/* Machine checks that go to all vCPUs, while all are busy. */
+static bool smp(void)
+{
+	vm.prefix = "";
+	if (!ask("busy", "busy 4"))
+		return false;
+	for (int cpu = 0; cpu < 4; cpu++) {
+		uint64_t gpa;
+
+		/* without a machine check in between: what the lab itself takes */
+		vm.prefix = "quiet.";
+		if (!ask("stalls", "stalls") || !victim_has("anon early", &gpa) ||
+		    !ask("stalls", "stalls"))
+			return false;
+		vm.prefix = "ao.";
+		if (!poison_page(gpa) || !inject(cpu, action_optional, gpa, MISC_PAGE) ||
+		    !ask("sigbus", "wait") || !ask("stalls", "stalls") || !ask("gone", "leave"))
+			return false;
+		vm.prefix = "ar.";
+		if (!victim_has("anon", &gpa) || !poison_page(gpa) || !ask("sigbus", "load") ||
+		    !ask("stalls", "stalls") || !ask("gone", "leave"))
+			return false;
+	}
+	vm.prefix = "";
+	return settle() && ask("calm", "calm");
+}
+
+static bool optional_on(uint64_t *gpa, uint64_t misc)
+{
+	return victim_has("anon early", gpa) && inject(0, action_optional, *gpa, misc) &&
+	       ask("sigbus", "wait") && settle();
+}
+
+static bool required_on(uint64_t *gpa, uint64_t misc)
+{
+	if (!victim_has("anon", gpa) || !ask("spinning", "spin"))
+		return false;
+	vm.answer[0] = '\0';
+	return inject_in_user_mode(action_required, *gpa, misc) && answer("sigbus");
+}
+
+/* Without the hypervisor bit: each record takes its page out of the 1:1 map. */
+static bool bare(void)
+{
+	static const struct {
+		const char *name;
+		bool (*inject_on)(uint64_t *gpa, uint64_t misc);
+		uint64_t misc;
+	} all[] = {
+		{ "ao-page", optional_on, MISC_PAGE },
+		{ "ao-line", optional_on, MISC_LINE },
+		{ "ar-page", required_on, MISC_PAGE },
+		{ "ar-line", required_on, MISC_LINE },
+	};
+	static char name[32], prefix[32];
+	uint64_t gpa;
+
+	vm.prefix = "before.";
+	if (!ask("tables", "tables 0"))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		snprintf(name, sizeof(name), "%s.direct", all[i].name);
+		snprintf(prefix, sizeof(prefix), "%s.", all[i].name);
+		vm.prefix = prefix;
+		if (!all[i].inject_on(&gpa, all[i].misc) || !look_at_direct_map(name, gpa) ||
+		    !ask("tables", "tables %#llx", (unsigned long long)gpa) ||
+		    !ask("gone", "leave"))
+			return false;
+	}
+	vm.prefix = "";
+	return true;
+}
+
+/* What was never taken out is put back: of a page of RAM, and of another. */
+static bool clear_nospec(void)
+{
+	uint64_t gpa;
+
+	if (!optional_on(&gpa, MISC_PAGE) ||
+	    !ask("clear", "clear %#llx", (unsigned long long)gpa / PAGE) ||
+	    !look_at_direct_map("direct", gpa) ||
+	    !ask("clear", "clear %#llx", NOT_RAM / PAGE) || !ask("gone", "leave"))
+		return false;
+	fact(" memtype=%s", vm.memtype ? "complained" : "quiet");
+	return true;
+}
+
+static const struct scenario scenarios[] = {
+	{ .name = "ao-page", .run = ao_page, .told = true },
+	{ .name = "ao-line", .run = ao_line },
+	{ .name = "ar-load", .run = ar_load },
+	{ .name = "ar-exec", .run = ar_exec },
+	{ .name = "ar-line", .run = ar_line },
+	{ .name = "copyin", .run = copyin },
+	{ .name = "kinds", .run = kinds },
+	{ .name = "replug", .run = replug, .told = true },
+	{ .name = "many", .run = many, .told = true, .ram_mb = 1344 },
+	{ .name = "smp", .run = smp, .cpus = 4 },
+	{ .name = "bare", .run = bare, .told = true, .cpu_flags = ",-hypervisor" },
+	{ .name = "clear", .run = clear_nospec, .told = true,
+	  .kernel_args = "memmap=1M$112M" /* NOT_RAM */ },
 };
 
 /* What the CPU was doing, for the log: nobody can ask later. */
 static void say_registers(void)
 {
-	struct json_object *said;
+	const char *said;
 
 	vm.timed_out = false;
 	vm.deadline_ms = now_ms() + LAST_WORDS_MS;
-	said = qmp("human-monitor-command", "{\"command-line\":\"info registers\"}");
+	said = ask_monitor("info registers");
 	if (said)
-		say("registers:\n%s", json_object_get_string(said));
+		say("registers:\n%s", said);
 }
 
 static const char *verdict(bool finished, bool hang)
@@ -658,7 +1036,11 @@ static const char *verdict(bool finished, bool hang)
 
 static void bad_arguments(void)
 {
-	fprintf(stderr, "usage: vmm [-l SECONDS] -k KERNEL -i INITRD SCENARIO\nscenarios:");
+	fprintf(stderr, "usage: vmm [-l SECONDS] -m MACHINE -k KERNEL -i INITRD SCENARIO\n"
+			"machines:");
+	for (size_t i = 0; i < ARRAY_SIZE(machines); i++)
+		fprintf(stderr, " %s", machines[i].name);
+	fprintf(stderr, "\nscenarios:");
 	for (size_t i = 0; i < ARRAY_SIZE(scenarios); i++)
 		fprintf(stderr, " %s", scenarios[i].name);
 	fputc('\n', stderr);
@@ -669,13 +1051,21 @@ int main(int argc, char **argv)
 {
 	const char *kernel = NULL, *initrd = NULL, *what;
 	const struct scenario *s = NULL;
-	int opt, limit = 120;
+	const struct machine *m = NULL;
+	int opt, limit = 0;
 	bool finished, hang;
 
-	while ((opt = getopt(argc, argv, "l:k:i:")) != -1) {
+	while ((opt = getopt(argc, argv, "l:m:k:i:")) != -1) {
 		switch (opt) {
 		case 'l':
 			limit = atoi(optarg);
+			if (limit <= 0)
+				bad_arguments();
+			break;
+		case 'm':
+			for (size_t i = 0; i < ARRAY_SIZE(machines); i++)
+				if (!strcmp(optarg, machines[i].name))
+					m = &machines[i];
 			break;
 		case 'k':
 			kernel = optarg;
@@ -690,15 +1080,16 @@ int main(int argc, char **argv)
 	for (size_t i = 0; optind < argc && i < ARRAY_SIZE(scenarios); i++)
 		if (!strcmp(argv[optind], scenarios[i].name))
 			s = &scenarios[i];
-	if (!s || !kernel || !initrd || limit <= 0)
+	if (!s || !m || !kernel || !initrd)
 		bad_arguments();
 
 	signal(SIGPIPE, SIG_IGN);
-	vm.deadline_ms = now_ms() + limit * 1000LL;
+	vm.deadline_ms = limit ? now_ms() + limit * 1000LL : INT64_MAX;
+	vm.prefix = "";
 	vm.qmp = -1;
 	vm.console = -1;
 	vm.step = "boot";
-	finished = start_qemu(s->machine, kernel, initrd, s->told) &&
+	finished = start_qemu(m, s, kernel, initrd) &&
 		   qmp("qmp_capabilities", NULL) && answer("ready");
 	if (finished)
 		finished = s->run() && proof_of_life();
@@ -708,9 +1099,9 @@ int main(int argc, char **argv)
 		say_registers();
 
 	/* a dying guest has more to say: the trace, and QEMU's farewell */
-	if (!vm.timed_out && vm.deadline_ms > now_ms() + LAST_WORDS_MS)
+	if (limit && !vm.timed_out && vm.deadline_ms > now_ms() + LAST_WORDS_MS)
 		vm.deadline_ms = now_ms() + LAST_WORDS_MS;
-	while (pump())
+	while ((limit || vm.panic || vm.oops) && pump())
 		;
 	if (vm.qemu > 0) {
 		kill(vm.qemu, SIGKILL);
@@ -720,7 +1111,8 @@ int main(int argc, char **argv)
 	what = verdict(finished, hang);
 	if (vm.message[0])
 		fact(" why=%s", vm.message);
-	if (vm.rip[0])
+	/* machine checks say where they were taken: of interest when it ends there */
+	if (vm.rip[0] && !finished)
 		fact(" rip=%s", vm.rip);
 	if (vm.fault[0])
 		fact(" fault=%s", vm.fault);

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the two halves of the guest program share: guest.c and victim.c. */
+#ifndef SELFTESTS_MCE_GUEST_H
+#define SELFTESTS_MCE_GUEST_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#define PAGE 4096UL
+#define MB (1UL << 20)
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* Log @record[0..len) as one line of the console; the process ends if it cannot. */
+void log_record(const char *record, int len);
+
+/* One answer to VMM driver. Ends with a newline: the kernel holds back a record without. */
+#define answer(fmt, ...) do { \
+	char record_[400]; \
+	log_record(record_, snprintf(record_, sizeof(record_), \
+				     "<5>mce-guest: " fmt "\n", ##__VA_ARGS__)); \
+} while (0)
+
+/* Whether @line, "WORD arguments", is a command for a victim; @starts: with it one begins. */
+bool is_victim_command(const char *line, bool *starts);
+
+/*
+ * Life of a victim: carries out the commands that come in on @commands, writes
+ * a byte to @done after each, exits with the last.
+ */
+void victim_main(FILE *commands, int done);
+
+#endif

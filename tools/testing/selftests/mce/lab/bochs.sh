@@ -1,0 +1,69 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# bochs.sh LAB KERNELS LOGS KERNEL SCENARIO...
+# The scenarios under an unmodified KVM-Intel in an L1 that Bochs emulates: the
+# only one of the emulators whose CLFLUSH faults. LOGS gets SCENARIO.KERNEL.log,
+# and L1's own console in bochs.KERNEL.console.
+#
+# Bochs' clock has nothing to do with that on the wall: only the limit here
+# says what is hung.
+set -u
+
+lab=$1 kernels=$2 logs=$3 kernel=$4
+shift 4
+wall_limit=400
+
+# shellcheck source=tools/testing/selftests/mce/lab/l1.sh
+. "$(dirname "$0")/l1.sh"
+work=$(mktemp -d "$logs/bochs.$kernel.XXXXXX") || exit 1
+trap 'rm -rf "$work"' EXIT
+trap 'exit 143' TERM HUP INT
+
+mkdir -p "$work/iso/boot/grub"
+l1_initrd "$lab" "$kernels" "$kernel" "$work/iso/boot/initrd"
+cp "$lab/l1.bzImage" "$work/iso/boot/kernel"
+# noxsave: nested in Bochs, CPUID leaf 0xd is empty. reboot=t: a triple fault is
+# how this machine can end by itself.
+cat >"$work/iso/boot/grub/grub.cfg" <<EOF
+linux /boot/kernel console=ttyS0 panic=-1 reboot=t noxsave mce_lab=l1 mce_runs="$*"
+initrd /boot/initrd
+boot
+EOF
+grub-mkrescue -o "$work/l1.iso" "$work/iso" >"$work/grub-mkrescue" 2>&1 || {
+	cat "$work/grub-mkrescue" >&2
+	echo "bochs.sh: grub-mkrescue failed: is xorriso, mtools, grub-pc-bin missing," \
+		"or the disk full?" >&2
+	exit 1
+}
+
+# error: action=ignore, as L1 probes for devices and MSRs that are not there;
+# no speaker, as that opens the machine's sound card.
+cat >"$work/bochsrc" <<EOF
+cpu: model=corei7_skylake_x, count=1, ips=200000000, reset_on_triple_fault=0
+clock: sync=none
+memory: guest=1024, host=1024
+romimage: file=/usr/share/seabios/bios.bin
+vgaromimage: file=/usr/share/seabios/vgabios-stdvga.bin
+display_library: rfb, options="timeout=0"
+plugin_ctrl: speaker=0
+ata0-master: type=cdrom, path="$work/l1.iso", status=inserted
+boot: cdrom
+com1: enabled=1, mode=file, dev="$logs/bochs.$kernel.console"
+com2: enabled=1, mode=file, dev="$work/runs"
+panic: action=fatal
+error: action=ignore
+info: action=ignore
+log: $logs/bochs.$kernel.bochs
+EOF
+mkfifo "$work/runs"
+l1_split "$logs" "$kernel" <"$work/runs" &
+reader=$!
+
+# Debian's Bochs has its debugger built in: "c" starts the machine, and the end
+# of input ends Bochs when the machine has stopped.
+echo c | timeout --foreground -k 5 $((200 + $# * wall_limit)) bochs -q -f "$work/bochsrc" \
+	>"$logs/bochs.$kernel.stderr" 2>&1
+# it is at its end by now, unless Bochs never opened the other
+sleep 2
+kill "$reader" 2>/dev/null
+wait "$reader" 2>/dev/null

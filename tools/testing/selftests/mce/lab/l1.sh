@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+# What the backends that have an L1 share; they read this file with ".".
+
+# l1_initrd LAB KERNELS KERNEL OUT: L1's initramfs with the guest to run in it
+l1_initrd() {
+	mkdir "$4.tree" &&
+		cp "$2/$3.bzImage" "$4.tree/kernel" &&
+		cat "$1/guest.cpio" "$2/$3.hook.cpio" >"$4.tree/initrd" &&
+		(cd "$4.tree" && find kernel initrd | cpio -o -H newc --quiet) >"$4" &&
+		cat "$1/l1.cpio" >>"$4" && rm -r "$4.tree" || {
+		echo "$4: cannot be written: is the disk full?" >&2
+		exit 1
+	}
+}
+
+# l1_split LOGS KERNEL: what L1 reports on standard input, into one log a
+# scenario, as it comes
+l1_split() {
+	awk -v logs="$1" -v kernel="$2" '
+		/^l1: run / { out = logs "/" $3 "." kernel ".log"; next }
+		/^l1: / { out = "" }
+		out { print > out; fflush(out) }'
+}

@@ -1,0 +1,22 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# q35.sh LAB KERNELS LOGS KERNEL SCENARIO...
+# The scenarios under QEMU TCG on this machine, one level: a machine with DIMMs
+# and without KVM. Machine checks are injected, no page is taken away. LOGS gets
+# SCENARIO.KERNEL.log.
+set -u
+
+lab=$1 kernels=$2 logs=$3 kernel=$4
+shift 4
+# Seconds after which a run is taken for hung, by the driver and from outside
+limit=120
+wall_limit=150
+
+initrd=$logs/q35.$kernel.initrd
+trap 'rm -f "$initrd"' EXIT
+cat "$lab/guest.cpio" "$kernels/$kernel.hook.cpio" >"$initrd" || exit 1
+for scenario; do
+	timeout --foreground -k 5 "$wall_limit" "$lab/vmm" -l "$limit" -m q35 \
+		-k "$kernels/$kernel.bzImage" -i "$initrd" "$scenario" \
+		</dev/null >"$logs/$scenario.$kernel.log" 2>&1
+done

@@ -1,0 +1,29 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# tcg.sh LAB KERNELS LOGS KERNEL SCENARIO...
+# The scenarios under KVM-AMD in an L1 that QEMU emulates with TCG: all in one
+# L1, each with a guest of its own. LOGS gets SCENARIO.KERNEL.log, and L1's own
+# console in tcg.KERNEL.console.
+set -u
+
+lab=$1 kernels=$2 logs=$3 kernel=$4
+shift 4
+# Seconds after which a run is taken for hung: by L1's clock, and by this machine's
+l1_limit=120
+wall_limit=400
+
+# shellcheck source=tools/testing/selftests/mce/lab/l1.sh
+. "$(dirname "$0")/l1.sh"
+initrd=$logs/tcg.$kernel.initrd
+trap 'rm -rf "$initrd" "$initrd.tree"' EXIT
+l1_initrd "$lab" "$kernels" "$kernel" "$initrd"
+
+# icount: L1's clock counts instructions. By a real clock a busy machine makes
+# L1 so slow that timer ticks take all of its time, for ever.
+timeout --foreground -k 5 $((60 + $# * wall_limit)) qemu-system-x86_64 \
+	-accel tcg -icount shift=0,sleep=off -machine pc -cpu EPYC -m 2560 \
+	-nodefaults -no-user-config -display none -no-reboot \
+	-kernel "$lab/l1.bzImage" -initrd "$initrd" \
+	-append "console=ttyS0 panic=-1 mce_lab=l1 mce_limit=$l1_limit mce_runs=\"$*\"" \
+	-serial "file:$logs/tcg.$kernel.console" -serial stdio \
+	</dev/null 2>"$logs/tcg.$kernel.stderr" | l1_split "$logs" "$kernel"
