@@ -15,8 +15,18 @@ STEP := scripts/step.sh
 # the lab and not under test.
 L1_TREE := 6.12
 
-# What demo shows of what check runs.
+# What demo shows of what check runs. The panic of 5.10 is not to be seen on
+# another tree.
 DEMO := ao-page ar-load replug
+ifeq ($(TREE),5.10)
+DEMO := ao-line
+endif
+
+# check does all trees when none is asked for.
+CHECK := $(TREE)
+ifeq ($(origin TREE),file)
+CHECK := $(shell cd patches && printf '%s\n' * | sort -V)
+endif
 
 # export for scripts/fetch.sh
 export MIRROR SECURITY_MIRROR
@@ -37,7 +47,7 @@ help:
 	@sed -n 's/^#: //p' $(firstword $(MAKEFILE_LIST))
 .PHONY: help
 
-#: Targets (TREE is a kernel series, 6.12 when not given):
+#: Targets (TREE is a kernel series, 6.12 when not given, all of them for check):
 #:
 #:   make demo [TREE=7.3]     fetch, build and run: the failure before, the living guest after
 #:   make check [TREE=7.3] [SCENARIO=replug]
@@ -52,18 +62,20 @@ help:
 #: MIRROR= and SECURITY_MIRROR= name other Debian mirrors than those of this machine's apt.
 
 demo: kernels lab
-	@$(SELFTEST)/run.sh $(LAB) $(T) $(LOG)/$(TREE)/demo $(TREE) $(or $(SCENARIO),$(DEMO))
+	@$(SELFTEST)/run.sh $(LAB) $(T) $(LOG)/$(TREE)/demo $(TREE) $(or $(SCENARIO),$(DEMO)); \
+		status=$$?; echo; \
+		$(SELFTEST)/table.sh -e $(LOG)/$(TREE)/demo; exit $$status
 .PHONY: demo
 
-check: kernels lab
-	@scripts/check.sh $(TREE) $(PATCHDIR) $(SCENARIO)
+check: | deps
+	@scripts/check.sh '$(CHECK)' $(SCENARIO)
 .PHONY: check
 
-lint: $(T)/source
-	@scripts/lint.sh $(T)/unpatched $(PATCHDIR)
+lint: $(T)/patched.bzImage $(T)/upstream
+	@scripts/lint.sh $(T) $(PATCHDIR)
 .PHONY: lint
 
-kernels: $(T)/unpatched.bzImage $(T)/patched.bzImage
+kernels: $(T)/unpatched.hook.cpio $(T)/patched.hook.cpio
 lab: $(LAB)/l1.bzImage
 	@$(MAKE) --no-print-directory -s -C $(SELFTEST) OUT=$(LAB)
 .PHONY: kernels lab
@@ -90,6 +102,16 @@ $(T)/patched.bzImage: $(T)/unpatched.bzImage $(PATCHES) $(PATCHDIR)
 	@$(STEP) $(LOG)/$(TREE)/patched.log "build the guest kernel $(TREE), patched" \
 		$(SELFTEST)/kernel.sh $(T)/patched $(CURDIR)/$(SELFTEST)/configs/guest.config $@
 
+HOOK := $(SELFTEST)/hook
+
+$(T)/%.hook.cpio: $(T)/%.bzImage $(HOOK)/hook.c $(HOOK)/Makefile $(HOOK)/build.sh
+	@$(STEP) $(LOG)/$(TREE)/$*.hook.log "build the hook module $(TREE), $*" \
+		$(HOOK)/build.sh $(T)/$* $@
+
+$(T)/upstream: $(T)/source
+	@$(STEP) $(LOG)/fetch-upstream-$(TREE).log "fetch the upstream tarball of $(TREE)" \
+		scripts/fetch-upstream.sh $(T)
+
 L1_PATCHES := $(addprefix $(CURDIR)/,$(wildcard $(SELFTEST)/lab/*.patch))
 
 $(LAB)/l1.bzImage: $(B)/$(L1_TREE)/source $(SELFTEST)/configs/l1.config $(L1_PATCHES)
@@ -100,9 +122,11 @@ $(LAB)/l1.bzImage: $(B)/$(L1_TREE)/source $(SELFTEST)/configs/l1.config $(L1_PAT
 		$(SELFTEST)/kernel.sh $(LAB)/l1 $(CURDIR)/$(SELFTEST)/configs/l1.config $@
 
 clean:
-	rm -rf $(LAB) $(LOG) $(B)/*/patched $(B)/*/unpatched/obj $(B)/*/*.bzImage
+	rm -rf $(LAB) $(LOG) $(B)/*/patched $(B)/*/unpatched/obj $(B)/*/*.bzImage $(B)/*/*.hook.cpio
 distclean:
 	rm -rf $(B)
 .PHONY: clean distclean
 
+# bzImages are intermediate to the rule for hooks, and expensive
+.SECONDARY:
 .DELETE_ON_ERROR:

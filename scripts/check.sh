@@ -1,35 +1,62 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# check.sh TREE PATCHDIR [SCENARIO]
-# All tests of a tree whose kernels are built: the lint, then the scenarios.
-# With SCENARIO, only that. The last line is "N passed, N failed, N skipped";
-# exit status 0 when nothing failed and something passed.
+# check.sh TREES [SCENARIO]
+# All tests of each of TREES: that it builds, the lint, then the scenarios. With
+# SCENARIO, only that. Ends with a table of all trees; the last line is
+# "N passed, N failed, N skipped". Exit status 0 when nothing failed and
+# something passed.
 set -u
 
-tree=$1
-patchdir=$2
-scenario=${3:-}
+trees=$1
+scenario=${2:-}
+selftest=tools/testing/selftests/mce
 build=$PWD/build
-results=$build/log/$tree/check.ktap
-mkdir -p "${results%/*}"
+results=$build/log/check.ktap
+mkdir -p "$build/log"
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-{
-	[ -n "$scenario" ] || scripts/lint.sh "$build/$tree/unpatched" "$patchdir" || lint=failed
-	tools/testing/selftests/mce/run.sh "$build/lab" "$build/$tree" \
-		"$build/log/$tree/check" "$tree" ${scenario:+"$scenario"}
-	echo "status $? ${lint:-}" >"$results.status"
-} | tee "$results"
-status=$(cat "$results.status")
-rm -f "$results.status"
+if [ -n "$scenario" ] && ! grep -q "^${scenario}[[:space:]]" "$selftest/scenarios"; then
+	echo "no scenario $scenario. There are:" \
+		"$(awk '!/^#/ && NF { print $1 }' "$selftest/scenarios" | uniq | tr '\n' ' ')" >&2
+	exit 2
+fi
+
+# What cannot be run at all has failed, too: it leaves no line behind.
+one_tree() {
+	tree=$1
+	patchdir=$(scripts/patchdir.sh "$tree") || exit 1
+	targets='kernels lab'
+	[ -n "$scenario" ] || targets="$targets $build/$tree/upstream"
+	# shellcheck disable=SC2086 # a list of words
+	if ! make --no-print-directory -s $targets TREE="$tree" 2>&1; then
+		echo "not ok - build $tree"
+		return
+	fi
+	echo "ok - build $tree"
+	if [ -z "$scenario" ]; then
+		scripts/lint.sh "$build/$tree" "$patchdir" || echo "# lint of $tree: failed"
+	fi
+	"$selftest/run.sh" "$build/lab" "$build/$tree" "$build/log/$tree/check" "$tree" \
+		${scenario:+"$scenario"}
+	[ $? -ne 2 ] || echo "not ok - scenarios of $tree could not be run"
+}
+
+for tree in $trees; do
+	rm -rf "$build/log/$tree/check"
+	one_tree "$tree"
+done 2>&1 | tee "$results"
+
+logs=
+for tree in $trees; do
+	[ ! -r "$build/log/$tree/check/verdicts" ] || logs="$logs $build/log/$tree/check"
+done
+echo
+# shellcheck disable=SC2086 # a list of words
+[ -z "$logs" ] || "$selftest/table.sh" $logs
 
 passed=$(grep -c '^ok ' "$results")
 failed=$(grep -c '^not ok ' "$results")
-# what could not be run at all has failed, too: it left no line behind
-if [ "$status" != 'status 0 ' ] && [ "$failed" -eq 0 ]; then
-	failed=1
-fi
 skipped=$(grep -c '^ok .* # SKIP' "$results")
 echo
 echo "$((passed - skipped)) passed, $failed failed, $skipped skipped"

@@ -5,8 +5,9 @@
 set -eu
 
 packages="
-bc bison busybox-static cpio flex gcc gzip libc6-dev libelf-dev libjson-c-dev
-make perl pkg-config xz-utils
+bc bison busybox-static cpio e2fsprogs flex gcc gzip libc6-dev libelf-dev
+libjson-c-dev make perl pkg-config xz-utils
+bochs bochs-term grub-common grub-pc-bin mtools seabios xorriso
 debian-archive-keyring git qemu-system-x86 shellcheck
 "
 
