@@ -36,7 +36,7 @@ mkdir -p "$logs" || die "cannot make $logs"
 pool=
 stop() {
 	[ -z "$pool" ] || kill -s TERM -- "-$pool"
-	rm -rf "$logs"/*.initrd "$logs"/bochs.*/
+	find "$logs" -name '*.initrd' -delete
 } 2>/dev/null
 trap 'stop; echo "interrupted; nothing is left running" >&2; exit 130' INT
 trap 'stop; exit 143' TERM HUP
@@ -169,5 +169,6 @@ while read -r scenario kernel backend expect; do
 	echo "$scenario|$kernel|$mark|$verdict" >>"$logs/verdicts"
 done <"$rows"
 echo "# Totals: pass:$passed fail:$((count - passed)) skip:0" | tee -a "$logs/results.ktap"
-rm -f "$logs/one" "$rows" "$jobs" "$logs"/*.over
+rm -f "$logs/one" "$rows" "$jobs"
+find "$logs" -name '*.over' -delete
 [ "$passed" -eq "$count" ]

@@ -21,14 +21,19 @@ for logs; do
 	sed "s/^/$(cut -d '|' -f 2 "$logs/version")|/" "$logs/verdicts"
 done | awk -F '|' '
 	# the verdict, and the one or two facts that the scenario is about
-	function cell(verdict, mark,	n, i, word, kv, fact, out) {
+	function cell(verdict, mark,	n, i, word, kv, fact, stall, out) {
 		n = split(verdict, word, " ")
 		for (i = 2; i <= n; i++)
-			if (split(word[i], kv, "=") == 2)
+			if (split(word[i], kv, "=") == 2) {
+				if (kv[1] ~ /^a[or]\.max_us$/ && kv[2] + 0 > stall)
+					stall = kv[2] + 0
 				fact[kv[1]] = kv[2]
+			}
 		out = word[1]
 		if ("rip" in fact)
 			out = out " in " fact["rip"]
+		else if (stall)
+			out = out ", stalls of " int(stall / 1000) " ms"
 		else if ("after.split" in fact)
 			out = out ", " fact["after.split"] " splits"
 		else if ("pages" in fact)

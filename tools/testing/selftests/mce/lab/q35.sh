@@ -14,6 +14,7 @@ wall_limit=150
 
 initrd=$logs/q35.$kernel.initrd
 trap 'rm -f "$initrd"' EXIT
+trap 'exit 143' TERM HUP INT
 cat "$lab/guest.cpio" "$kernels/$kernel.hook.cpio" >"$initrd" || exit 1
 for scenario; do
 	timeout --foreground -k 5 "$wall_limit" "$lab/vmm" -l "$limit" -m q35 \

@@ -16,6 +16,7 @@ wall_limit=400
 . "$(dirname "$0")/l1.sh"
 initrd=$logs/tcg.$kernel.initrd
 trap 'rm -rf "$initrd" "$initrd.tree"' EXIT
+trap 'exit 143' TERM HUP INT
 l1_initrd "$lab" "$kernels" "$kernel" "$initrd"
 
 # icount: L1's clock counts instructions. By a real clock a busy machine makes
