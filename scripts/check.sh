@@ -48,7 +48,7 @@ one_tree() {
 for tree in $trees; do
 	rm -rf "$build/log/$tree/check"
 	one_tree "$tree"
-done 2>&1 | tee "$results"
+done 2>&1 | tee -i "$results"
 
 logs=
 for tree in $trees; do
