@@ -735,16 +735,33 @@ static bool proof_of_life(void)
 
 /* ---- the scenarios */
 
-/* A victim that owns a page of @kind, at @gpa. */
-static bool victim_has(const char *kind, uint64_t *gpa)
+/* A victim that owns a page of @kind at or above @min, at @gpa. */
+static bool victim_has_above(uint64_t min, const char *kind, uint64_t *gpa)
 {
-	/* the huge ones are where they are */
-	bool anywhere = strncmp(kind, "anon", 4) && strncmp(kind, "exec", 4);
-
-	if (!ask("map", "map %#llx %s", anywhere ? 0 : ABOVE_4K_MAP, kind))
+	if (!ask("map", "map %#llx %s", (unsigned long long)min, kind))
 		return false;
 	*gpa = answered("gpa=");
 	return true;
+}
+
+static bool victim_has(const char *kind, uint64_t *gpa)
+{
+	return victim_has_above(ABOVE_4K_MAP, kind, gpa);
+}
+
+/* An action optional record for the victim's page, and all that follows from it. */
+static bool report_optional(uint64_t gpa, uint64_t misc)
+{
+	return inject(0, action_optional, gpa, misc) && ask("sigbus", "wait") && settle();
+}
+
+/* An action required one, which finds the victim in user mode. */
+static bool report_required(uint64_t gpa, uint64_t misc)
+{
+	if (!ask("spinning", "spin"))
+		return false;
+	vm.answer[0] = '\0';
+	return inject_in_user_mode(action_required, gpa, misc) && answer("sigbus");
 }
 
 /* Action optional: the VMM tells at once, the process asked to be told. */
@@ -763,8 +780,8 @@ static bool ao_line(void)
 	uint64_t gpa;
 
 	return victim_has("anon early", &gpa) && poison_page(gpa) &&
-	       inject(0, action_optional, gpa, MISC_LINE) && ask("sigbus", "wait") &&
-	       settle() && look_at_direct_map("direct", gpa) && ask("gone", "leave");
+	       report_optional(gpa, MISC_LINE) &&
+	       look_at_direct_map("direct", gpa) && ask("gone", "leave");
 }
 
 /* Action required: nobody knows until the guest's user space uses the page. */
@@ -790,10 +807,7 @@ static bool ar_line(void)
 {
 	uint64_t gpa;
 
-	if (!victim_has("anon", &gpa) || !poison_page(gpa) || !ask("spinning", "spin"))
-		return false;
-	vm.answer[0] = '\0';
-	return inject_in_user_mode(action_required, gpa, MISC_LINE) && answer("sigbus") &&
+	return victim_has("anon", &gpa) && poison_page(gpa) && report_required(gpa, MISC_LINE) &&
 	       look_at_direct_map("direct", gpa) && ask("gone", "leave");
 }
 
@@ -832,12 +846,13 @@ static bool kinds(void)
 		char early[32];
 
 		snprintf(early, sizeof(early), "%s early", all[i]);
-		if (!victim_has(early, &gpa) || !poison_page(gpa) ||
+		if (!victim_has_above(0, early, &gpa) || !poison_page(gpa) ||
 		    !inject(0, action_optional, gpa, MISC_PAGE) || !ask("sigbus", "wait"))
 			return false;
 		note_sigbus("ao", all[i]);
 		if (!settle() || !ask("gone", "leave") ||
-		    !victim_has(all[i], &gpa) || !poison_page(gpa) || !ask("sigbus", "load"))
+		    !victim_has_above(0, all[i], &gpa) || !poison_page(gpa) ||
+		    !ask("sigbus", "load"))
 			return false;
 		note_sigbus("ar", all[i]);
 		if (!ask("gone", "leave"))
@@ -845,12 +860,12 @@ static bool kinds(void)
 	}
 
 	/* a clean page of the page cache is on the disk as well: no SIGBUS, read again */
-	if (!victim_has("clean early", &gpa) || !poison_page(gpa) ||
+	if (!victim_has_above(0, "clean early", &gpa) || !poison_page(gpa) ||
 	    !inject(0, action_optional, gpa, MISC_PAGE) || !settle() ||
 	    !ask("value", "load"))
 		return false;
 	fact(" ao.clean=%s", answered("byte=") == 0x5a ? "reread" : "lost");
-	if (!ask("gone", "leave") || !victim_has("clean", &gpa) || !poison_page(gpa) ||
+	if (!ask("gone", "leave") || !victim_has_above(0, "clean", &gpa) || !poison_page(gpa) ||
 	    !ask("value", "load"))
 		return false;
 	fact(" ar.clean=%s", answered("byte=") == 0x5a ? "reread" : "lost");
@@ -875,6 +890,12 @@ static bool replug(void)
 		   (unsigned long long)gpa);
 }
 
+/* Whether the guest's newest answer is the SIGBUS that a page of 4K should get. */
+static bool is_sigbus(const char *code_lsb)
+{
+	return strstr(vm.answer, code_lsb) && strstr(vm.answer, " addr_match=yes");
+}
+
 /* The kernel's page tables, before and after one bad page after the other. */
 static bool many(void)
 {
@@ -893,8 +914,7 @@ static bool many(void)
 		gpa = answered("gpa=");
 		if (!poison_page(gpa) || !ask("sigbus", "wait"))
 			return false;
-		signals += strstr(vm.answer, "code=BUS_MCEERR_AO lsb=12 ") &&
-			   strstr(vm.answer, " addr_match=yes");
+		signals += is_sigbus("code=BUS_MCEERR_AO lsb=12 ");
 	}
 	fact(" signals=%d", signals);
 	vm.prefix = "after.";
@@ -907,6 +927,8 @@ static bool many(void)
 /* Machine checks that go to all vCPUs, while all are busy. */
 static bool smp(void)
 {
+	int optional = 0, required = 0;
+
 	vm.prefix = "";
 	if (!ask("busy", "busy 4"))
 		return false;
@@ -920,43 +942,35 @@ static bool smp(void)
 			return false;
 		vm.prefix = "ao.";
 		if (!poison_page(gpa) || !inject(cpu, action_optional, gpa, MISC_PAGE) ||
-		    !ask("sigbus", "wait") || !ask("stalls", "stalls") || !ask("gone", "leave"))
+		    !ask("sigbus", "wait"))
+			return false;
+		optional += is_sigbus("code=BUS_MCEERR_AO lsb=12 ");
+		if (!ask("stalls", "stalls") || !ask("gone", "leave"))
 			return false;
 		vm.prefix = "ar.";
-		if (!victim_has("anon", &gpa) || !poison_page(gpa) || !ask("sigbus", "load") ||
-		    !ask("stalls", "stalls") || !ask("gone", "leave"))
+		if (!victim_has("anon", &gpa) || !poison_page(gpa) || !ask("sigbus", "load"))
+			return false;
+		required += is_sigbus("code=BUS_MCEERR_AR lsb=12 ");
+		if (!ask("stalls", "stalls") || !ask("gone", "leave"))
 			return false;
 	}
 	vm.prefix = "";
+	fact(" ao.signals=%d ar.signals=%d", optional, required);
 	return settle() && ask("calm", "calm");
-}
-
-static bool optional_on(uint64_t *gpa, uint64_t misc)
-{
-	return victim_has("anon early", gpa) && inject(0, action_optional, *gpa, misc) &&
-	       ask("sigbus", "wait") && settle();
-}
-
-static bool required_on(uint64_t *gpa, uint64_t misc)
-{
-	if (!victim_has("anon", gpa) || !ask("spinning", "spin"))
-		return false;
-	vm.answer[0] = '\0';
-	return inject_in_user_mode(action_required, *gpa, misc) && answer("sigbus");
 }
 
 /* Without the hypervisor bit: each record takes its page out of the 1:1 map. */
 static bool bare(void)
 {
 	static const struct {
-		const char *name;
-		bool (*inject_on)(uint64_t *gpa, uint64_t misc);
+		const char *name, *kind;
+		bool (*report)(uint64_t gpa, uint64_t misc);
 		uint64_t misc;
 	} all[] = {
-		{ "ao-page", optional_on, MISC_PAGE },
-		{ "ao-line", optional_on, MISC_LINE },
-		{ "ar-page", required_on, MISC_PAGE },
-		{ "ar-line", required_on, MISC_LINE },
+		{ "ao-page", "anon early", report_optional, MISC_PAGE },
+		{ "ao-line", "anon early", report_optional, MISC_LINE },
+		{ "ar-page", "anon", report_required, MISC_PAGE },
+		{ "ar-line", "anon", report_required, MISC_LINE },
 	};
 	static char name[32], prefix[32];
 	uint64_t gpa;
@@ -968,7 +982,8 @@ static bool bare(void)
 		snprintf(name, sizeof(name), "%s.direct", all[i].name);
 		snprintf(prefix, sizeof(prefix), "%s.", all[i].name);
 		vm.prefix = prefix;
-		if (!all[i].inject_on(&gpa, all[i].misc) || !look_at_direct_map(name, gpa) ||
+		if (!victim_has(all[i].kind, &gpa) || !all[i].report(gpa, all[i].misc) ||
+		    !look_at_direct_map(name, gpa) ||
 		    !ask("tables", "tables %#llx", (unsigned long long)gpa) ||
 		    !ask("gone", "leave"))
 			return false;
@@ -982,7 +997,7 @@ static bool clear_nospec(void)
 {
 	uint64_t gpa;
 
-	if (!optional_on(&gpa, MISC_PAGE) ||
+	if (!victim_has("anon early", &gpa) || !report_optional(gpa, MISC_PAGE) ||
 	    !ask("clear", "clear %#llx", (unsigned long long)gpa / PAGE) ||
 	    !look_at_direct_map("direct", gpa) ||
 	    !ask("clear", "clear %#llx", NOT_RAM / PAGE) || !ask("gone", "leave"))
