@@ -29,6 +29,8 @@ one_tree() {
 		echo "not ok - $tree: no patches to try"
 		return
 	fi
+	# the mirror may have it by now
+	[ -s "$build/$tree/upstream" ] || rm -f "$build/$tree/upstream"
 	targets='kernels lab'
 	[ -n "$scenario" ] || targets="$targets $build/$tree/upstream"
 	# shellcheck disable=SC2086 # a list of words

@@ -85,6 +85,15 @@ objects() (
 		tail -n 20 obj-lint/prepare.log
 		exit 1
 	fi
+	# what a tree does not know is no loss; what it knows must have taken
+	lost=$(grep '^CONFIG_' "$config" | grep -Fxv -f obj-lint/.config)
+	for symbol in $lost; do
+		name=${symbol#CONFIG_}
+		! grep -rqx --include='Kconfig*' "config ${name%=*}" . || {
+			echo "scripts/lint.config: $symbol does not take"
+			exit 1
+		}
+	done
 	for object; do rm -f "obj-lint/$object"; done
 	kmake "$@" drivers/nvdimm/pmem.o
 )
