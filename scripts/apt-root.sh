@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+# apt in a root of its own: the machine's lists, cache and sources stay as they
+# are; proxies and the like are taken over. To be read with ".".
+
+die() {
+	echo "${0##*/}: $*" >&2
+	exit 1
+}
+
+# The URI of Debian's archive (main or security) in the machine's own sources.
+# apt knows who signed only what it has lists for; without lists the suite's
+# name has to do, and the keyring below decides.
+machines_mirror() {
+	label=Debian
+	pattern="^$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)$"
+	if [ "$1" = security ]; then
+		label=Debian-Security
+		pattern='-security$'
+	fi
+	# shellcheck disable=SC2016 # what is expanded here is apt's
+	{
+		apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(LABEL)' |
+			awk -v label="$label" '$2 == "Debian" && $3 == label { print $1 }'
+		apt-get indextargets --no-release-info --format '$(REPO_URI) $(RELEASE)' |
+			awk -v pattern="$pattern" '$2 ~ pattern { print $1 }'
+	} | head -n 1
+}
+
+# apt_root DIR MIRROR SUITE: make the root in DIR, with the lists of SUITE on
+# MIRROR (main or security), which the machine's apt or MIRROR= and
+# SECURITY_MIRROR= name. To be used as apt-get -c "$apt/apt.conf".
+apt_root() {
+	keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+	uri=${MIRROR:-$(machines_mirror main)}
+	name=MIRROR
+	if [ "$2" = security ]; then
+		# mirrors that have it keep it beside the archive: debian, debian-security
+		beside=${uri%/}${uri:+-security}
+		uri=${SECURITY_MIRROR:-$(machines_mirror security)}
+		uri=${uri:-$beside}
+		name=SECURITY_MIRROR
+	fi
+	[ -n "$uri" ] || die "apt on this machine has no source for $3: give its URI as $name="
+	[ -r "$keyring" ] || die "no $keyring: install debian-archive-keyring"
+
+	apt=$1
+	mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
+	: >"$apt/status"
+	echo "deb [signed-by=$keyring] $uri $3 main" >"$apt/sources.list"
+	cat >"$apt/apt.conf" <<EOF_CONF
+Dir::State "$apt";
+Dir::State::status "$apt/status";
+Dir::Cache "$apt/cache";
+Dir::Etc::SourceList "$apt/sources.list";
+Dir::Etc::SourceParts "/dev/null";
+Dir::Etc::Preferences "/dev/null";
+Dir::Etc::PreferencesParts "/dev/null";
+Dir::Etc::Trusted "/dev/null";
+Dir::Etc::TrustedParts "/dev/null";
+Acquire::Languages "none";
+Acquire::Retries "3";
+// the user _apt need not be able to read this directory
+APT::Sandbox::User "root";
+// hooks of the machine have no business here
+#clear APT::Update::Pre-Invoke;
+#clear APT::Update::Post-Invoke;
+#clear APT::Update::Post-Invoke-Success;
+EOF_CONF
+
+	apt-get -q -c "$apt/apt.conf" -o APT::Update::Error-Mode=any update ||
+		die "cannot get a list of $3 that Debian signed: check the network," \
+			"or give another mirror as $name="
+}
+
+# newest PACKAGE: the newest version that the root's suite has; nothing if none
+newest() {
+	apt-cache -c "$apt/apt.conf" madison "$1" | awk 'NR == 1 { print $3 }'
+}
+
+# unpack PACKAGE VERSION DIR: download it, check it, extract it to DIR
+unpack() {
+	rm -f -- "$apt"/cache/archives/*.deb
+	(cd "$apt/cache/archives" && apt-get -q -c "$apt/apt.conf" download "$1=$2") ||
+		die "download of $1 $2 failed: check the network, or run it again"
+	echo "unpacking $1 $2"
+	rm -rf "$3"
+	mkdir "$3"
+	dpkg-deb --extract "$apt"/cache/archives/*.deb "$3"
+	rm -f -- "$apt"/cache/archives/*.deb
+}
