@@ -28,8 +28,8 @@ ifeq ($(origin TREE),file)
 CHECK := $(shell cd patches && printf '%s\n' * | sort -V)
 endif
 
-# export for scripts/fetch.sh
-export MIRROR SECURITY_MIRROR
+# for scripts/apt-root.sh, and for run.sh
+export MIRROR SECURITY_MIRROR BACKEND
 
 goals := $(or $(MAKECMDGOALS),help)
 ifneq ($(filter-out help clean distclean deps,$(goals)),)
@@ -50,7 +50,7 @@ help:
 #: Targets (TREE is a kernel series, 6.12 when not given, all of them for check):
 #:
 #:   make demo [TREE=7.3]     fetch, build and run: the failure before, the living guest after
-#:   make check [TREE=7.3] [SCENARIO=replug]
+#:   make check [TREE=7.3] [SCENARIO=replug] [BACKEND=bochs]
 #:                            lint and all scenarios, or one, against what they must do
 #:   make lint [TREE=7.3]     only our C, shell and patches
 #:   make kernels [TREE=7.3]  only the two guest kernels, build/TREE/*.bzImage
@@ -76,8 +76,8 @@ lint: $(T)/patched.bzImage $(T)/upstream
 .PHONY: lint
 
 kernels: $(T)/unpatched.hook.cpio $(T)/patched.hook.cpio
-lab: $(LAB)/l1.bzImage
-	@$(MAKE) --no-print-directory -s -C $(SELFTEST) OUT=$(LAB)
+lab: $(LAB)/stock.bzImage $(LAB)/l1.bzImage $(LAB)/qemu-amd
+	@$(MAKE) --no-print-directory -s -C $(SELFTEST) OUT=$(LAB) QEMU_AMD=$(LAB)/qemu-amd
 .PHONY: kernels lab
 
 deps:
@@ -114,12 +114,24 @@ $(T)/upstream: $(T)/source
 
 L1_PATCHES := $(addprefix $(CURDIR)/,$(wildcard $(SELFTEST)/lab/*.patch))
 
-$(LAB)/l1.bzImage: $(B)/$(L1_TREE)/source $(SELFTEST)/configs/l1.config $(L1_PATCHES)
+$(LAB)/stock.bzImage: $(B)/$(L1_TREE)/source $(SELFTEST)/configs/l1.config
 	@mkdir -p $(@D)
-	@$(STEP) $(LOG)/l1-apply.log "prepare the source of L1's kernel" \
+	@$(STEP) $(LOG)/stock-copy.log "copy the source for L1's kernel" \
+		scripts/apply.sh $(B)/$(L1_TREE)/unpatched $(LAB)/stock
+	@$(STEP) $(LOG)/stock.log "build L1's kernel, $(L1_TREE) with KVM" \
+		$(SELFTEST)/kernel.sh $(LAB)/stock $(CURDIR)/$(SELFTEST)/configs/l1.config $@
+
+$(LAB)/l1.bzImage: $(LAB)/stock.bzImage $(L1_PATCHES)
+	@$(STEP) $(LOG)/l1-apply.log "apply $(SELFTEST)/lab" \
 		scripts/apply.sh $(B)/$(L1_TREE)/unpatched $(LAB)/l1 $(L1_PATCHES)
-	@$(STEP) $(LOG)/l1.log "build L1's kernel, $(L1_TREE) with KVM" \
+	@# so that only what the patches touch is compiled
+	@cp -a $(LAB)/stock/obj $(LAB)/l1/
+	@$(STEP) $(LOG)/l1.log "build L1's kernel for Intel guests on SVM" \
 		$(SELFTEST)/kernel.sh $(LAB)/l1 $(CURDIR)/$(SELFTEST)/configs/l1.config $@
+
+$(LAB)/qemu-amd: | deps
+	@mkdir -p $(@D)
+	@$(STEP) $(LOG)/fetch-qemu.log "find a QEMU with SUCCOR for AMD guests" scripts/fetch-qemu.sh $@
 
 clean:
 	rm -rf $(LAB) $(LOG) $(B)/*/patched $(B)/*/unpatched/obj $(B)/*/*.bzImage $(B)/*/*.hook.cpio

@@ -18,8 +18,7 @@
  *   stalls                  the longest that one of them stood still since the
  *                           last time. -> stalls max_us=
  *   calm                    let go of them. -> calm
- *   clear PFN               have the kernel call clear_mce_nospec(PFN), with
- *                           the hook module. -> clear
+ *   poll SECONDS            look into the banks that often. -> poll
  *   here                    nothing: the guest gets as far as that. -> here
  *   alive                   proof of life. -> alive fork= HardwareCorrupted=
  *   off                     power off. -> off
@@ -285,20 +284,6 @@ static void calm_down(const char *args)
 
 /* ---- the rest */
 
-static void call_hook(const char *args)
-{
-	char params[64];
-	int fd = open("/hook.ko", O_RDONLY);
-
-	snprintf(params, sizeof(params), "clear_pfn=%#llx", strtoull(args, NULL, 0));
-	/* it does what it is asked for and does not stay: ECANCELED */
-	if (fd < 0 || !syscall(SYS_finit_module, fd, params, 0) || errno != ECANCELED)
-		answer("error what=hook.ko errno=%d", errno);
-	else
-		answer("clear");
-	close(fd);
-}
-
 static long meminfo_kb(const char *field)
 {
 	char line[128];
@@ -340,6 +325,19 @@ static void prove_life(const char *args)
 	       meminfo_kb("HardwareCorrupted:"));
 }
 
+static void set_poll_interval(const char *args)
+{
+	static const char path[] =
+		"/sys/devices/system/machinecheck/machinecheck0/check_interval";
+	FILE *f = fopen(path, "w");
+	int written = f ? fprintf(f, "%lu", strtoul(args, NULL, 0)) : -1;
+
+	if (!f || fclose(f) || written < 0)
+		answer("error what=check_interval errno=%d", errno);
+	else
+		answer("poll");
+}
+
 static void here(const char *args)
 {
 	(void)args;
@@ -361,7 +359,7 @@ static const struct command {
 	{ "busy", get_busy },
 	{ "stalls", report_stalls },
 	{ "calm", calm_down },
-	{ "clear", call_hook },
+	{ "poll", set_poll_interval },
 	{ "here", here },
 	{ "alive", prove_life },
 	{ "off", off },
@@ -392,6 +390,7 @@ static void setup(void)
 	mount("sysfs", "/sys", "sysfs", 0, NULL);
 	mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
 	mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
+	mount("tmpfs", "/tmp", "tmpfs", 0, NULL);
 	kmsg = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	if (kmsg < 0) {
 		printf("mce-guest: error what=/dev/kmsg errno=%d\n", errno);

@@ -4,9 +4,11 @@
 # Run the scenarios of the table "scenarios" for TREE, all or those named, on
 # KERNELS/unpatched.bzImage and KERNELS/patched.bzImage, as many at a time as
 # this machine has CPUs. LAB is where the Makefile here built (vmm, guest.cpio,
-# l1.cpio, l1.bzImage); beside each kernel is its KERNEL.hook.cpio (hook/build.sh).
+# l1.cpio, amd.cpio), stock.bzImage and l1.bzImage are L1's kernel without and with
+# the patches in lab/; beside each kernel is its KERNEL.hook.cpio (hook/build.sh).
 # LOGS gets the console of every run, SCENARIO.KERNEL.log, the verdicts, and
 # results.ktap, which is also printed; table.sh makes a table of one or more LOGS.
+# BACKEND= in the environment takes that one instead of the table's.
 #
 # Exit status: 0 when everything came out as the table says, 1 when not, 2 when
 # nothing could be run.
@@ -19,10 +21,14 @@ die() {
 	exit 2
 }
 
+case ${BACKEND:-tcg} in
+amd | bochs | q35 | tcg) ;;
+*) die "no backend $BACKEND: it is one of amd, bochs, q35, tcg" ;;
+esac
 [ $# -ge 4 ] || die "usage: run.sh LAB KERNELS LOGS TREE [SCENARIO...]"
 lab=$1 kernels=$2 logs=$3 tree=$4
 shift 4
-for file in "$lab/vmm" "$lab/guest.cpio" "$lab/l1.cpio" "$lab/l1.bzImage" \
+for file in "$lab/vmm" "$lab/guest.cpio" "$lab/l1.cpio" "$lab/amd.cpio" "$lab/l1.bzImage" "$lab/stock.bzImage" \
 	"$kernels/unpatched.bzImage" "$kernels/patched.bzImage" \
 	"$kernels/unpatched.hook.cpio" "$kernels/patched.hook.cpio"; do
 	[ -r "$file" ] || die "no $file: build it first"
@@ -44,7 +50,7 @@ trap stop EXIT
 
 # SCENARIO KERNEL BACKEND EXPECT... of all that is to be run
 rows=$logs/rows
-awk -v tree="$tree" -v only=" $* " '
+awk -v tree="$tree" -v only=" $* " -v backend="${BACKEND:-}" '
 	/^#/ || !NF || ($2 != tree && $2 != "*") { next }
 	only ~ /[^ ]/ && !index(only, " " $1 " ") { next }
 	{
@@ -52,8 +58,8 @@ awk -v tree="$tree" -v only=" $* " '
 		for (i = 1; i <= n; i++) {
 			if (seen[$1, kernel[i]]++)
 				continue
-			line = $1 " " kernel[i]
-			for (f = 4; f <= NF; f++)
+			line = $1 " " kernel[i] " " (backend ? backend : $4)
+			for (f = 5; f <= NF; f++)
 				line = line " " $f
 			print line
 		}
@@ -66,7 +72,7 @@ done
 # BACKEND KERNEL SCENARIO... of each job: what one backend does with one kernel.
 # Those that take longest come first.
 jobs=$logs/jobs
-for backend in bochs tcg q35; do
+for backend in bochs amd tcg q35; do
 	awk -v backend="$backend" '
 		$3 == backend { list[$2] = list[$2] " " $1 }
 		END { for (kernel in list) print backend, kernel list[kernel] }' "$rows" | sort -r

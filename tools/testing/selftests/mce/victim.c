@@ -18,6 +18,16 @@
  *   write                   have the kernel read the page, by write(2) to a
  *                           pipe. -> write ret= errno=, with a SIGBUS before it
  *                           sigbus=
+ *   links                   make symbolic links, the body of each ends where its
+ *                           page does. -> links made= pairs= (how often two
+ *                           bodies are side by side) gpa= (of the second of
+ *                           such a pair)
+ *   follow                  stat(2) through all those links but the one whose
+ *                           body is at gpa, as a user without privileges.
+ *                           -> follow reached= (how many led to where they
+ *                           should) uid= checks= (machine checks meanwhile, all
+ *                           CPUs together)
+ *   hook PARAMETERS         load the hook module, see hook/hook.c. -> its answer
  *   leave                   exit. -> gone
  *   fill MIN SIZE GPA       write to all the memory there is. -> fill pages=
  *                           (how many are in MIN..MIN+SIZE) again= (yes if GPA
@@ -28,6 +38,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kernel-page-flags.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
@@ -37,6 +48,8 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "guest.h"
@@ -49,6 +62,9 @@
 #define SOME (64 * PAGE)
 #define SEARCHED (96 * MB)	/* how much is looked through for a page that fits */
 #define SPREAD_MAX 1024
+#define LINKS 64
+#define PFNS_MAX 0x40000	/* the first GB */
+#define NOBODY 65534
 
 static int pagemap;
 
@@ -400,6 +416,161 @@ static void victim_write(const char *args)
 	close(fds[1]);
 }
 
+/* ---- a real path for load_unaligned_zeropad() */
+
+/*
+ * The page that has become the body of a link in tmpfs since the last call: in the
+ * page cache, mapped by nobody. 0 when there is none, or more than one.
+ */
+static size_t find_new_body(void)
+{
+	static uint64_t flags[PFNS_MAX];
+	static bool known[PFNS_MAX];
+	int fd = open("/proc/kpageflags", O_RDONLY);
+	ssize_t len, all = 0;
+	size_t found = 0;
+	int bodies = 0;
+
+	while (fd >= 0 && (len = read(fd, (char *)flags + all, sizeof(flags) - all)) > 0)
+		all += len;
+	close(fd);
+	for (size_t pfn = 0; pfn < all / sizeof(*flags); pfn++) {
+		bool is = flags[pfn] & 1ULL << KPF_SWAPBACKED &&
+			  !(flags[pfn] & (1ULL << KPF_ANON | 1ULL << KPF_MMAP));
+
+		if (is && !known[pfn]) {
+			found = pfn;
+			bodies++;
+		}
+		known[pfn] = is;
+	}
+	return bodies == 1 ? found : 0;
+}
+
+/*
+ * "////...///init": with the NUL, a page. The kernel looks for the end of "init"
+ * with a word that runs into the next page (hash_name() in fs/namei.c), and
+ * compares it with the name it knows in the same way (fs/dcache.c).
+ */
+static bool make_link(const char *path)
+{
+	char body[PAGE];
+
+	memset(body, '/', sizeof(body));
+	memcpy(body + sizeof(body) - sizeof("init"), "init", sizeof("init"));
+	return !symlink(body, path);
+}
+
+static const char *link_path(int i)
+{
+	static char path[32];
+
+	snprintf(path, sizeof(path), "/tmp/%d", i);
+	return path;
+}
+
+static int bad_link;
+
+static void victim_links(const char *args)
+{
+	size_t body[LINKS];
+	int pairs = 0;
+
+	(void)args;
+	find_new_body();
+	for (int i = 0; i < LINKS; i++) {
+		if (!make_link(link_path(i))) {
+			answer("error what=symlink errno=%d", errno);
+			return;
+		}
+		body[i] = find_new_body();
+	}
+	for (int i = 0; i < LINKS; i++) {
+		for (int j = 0; j < LINKS; j++) {
+			if (body[i] && body[j] == body[i] + 1) {
+				bad_link = j;
+				pairs++;
+			}
+		}
+	}
+	if (!pairs)
+		answer("error what=no_links_side_by_side");
+	else
+		answer("links gpa=%#llx made=%d pairs=%d",
+		       (unsigned long long)body[bad_link] * PAGE, LINKS, pairs);
+}
+
+/* The sum over all CPUs in /proc/interrupts */
+static unsigned long machine_checks(void)
+{
+	FILE *f = fopen("/proc/interrupts", "r");
+	unsigned long sum = 0;
+	char line[512];
+
+	while (f && fgets(line, sizeof(line), f)) {
+		char *p = strstr(line, "MCE:"), *end;
+
+		if (!p)
+			continue;
+		for (p += strlen("MCE:");; p = end) {
+			unsigned long one = strtoul(p, &end, 10);
+
+			if (end == p)
+				break;
+			sum += one;
+		}
+	}
+	if (f)
+		fclose(f);
+	return sum;
+}
+
+static void follow_links(void)
+{
+	struct stat init, found;
+	int reached = 0;
+
+	if (setresgid(NOBODY, NOBODY, NOBODY) || setresuid(NOBODY, NOBODY, NOBODY) ||
+	    stat("/init", &init))
+		_exit(0);
+	for (int i = 0; i < LINKS; i++)
+		reached += i != bad_link && !stat(link_path(i), &found) &&
+			   found.st_ino == init.st_ino;
+	_exit(reached);
+}
+
+static void victim_follow(const char *args)
+{
+	unsigned long checks = machine_checks();
+	int status = -1;
+	pid_t pid = fork();
+
+	(void)args;
+	if (!pid)
+		follow_links();
+	if (pid < 0 || waitpid(pid, &status, 0) < 0) {
+		answer("error what=fork errno=%d", errno);
+		return;
+	}
+	checks = machine_checks() - checks;
+	answer("follow reached=%d uid=%d checks=%lu",
+	       WIFEXITED(status) ? WEXITSTATUS(status) : -1, NOBODY, checks);
+}
+
+/* ---- the rest */
+
+static void victim_hook(const char *args)
+{
+	char params[64];
+	int fd = open("/hook.ko", O_RDONLY);
+
+	snprintf(params, sizeof(params), "%.*s", (int)strcspn(args, "\n"), args);
+	/* it answers for itself, and does not stay: ECANCELED */
+	if (fd < 0 || !syscall(SYS_finit_module, fd, params, 0) || errno != ECANCELED)
+		answer("error what=hook.ko errno=%d", errno);
+	close(fd);
+}
+
 static void victim_fill(const char *args)
 {
 	char *end, *p;
@@ -449,6 +620,9 @@ static const struct command {
 	{ "load", victim_load, false },
 	{ "jump", victim_jump, false },
 	{ "write", victim_write, false },
+	{ "links", victim_links, true },
+	{ "follow", victim_follow, false },
+	{ "hook", victim_hook, false },
 	{ "leave", victim_leave, false },
 };
 

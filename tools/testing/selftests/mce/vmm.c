@@ -80,10 +80,17 @@
  */
 struct record {
 	uint64_t status, mcgstatus;
+	bool local;	/* not broadcast: AMD has none, and QEMU refuses */
 };
 
-static const struct record action_optional = { 0xbd000000000000c0ULL, 0x5 };
-static const struct record action_required = { 0xbd80000000000134ULL, 0x7 };
+static const struct record action_optional = { .status = 0xbd000000000000c0ULL, .mcgstatus = 0x5 };
+static const struct record action_required = { .status = 0xbd80000000000134ULL, .mcgstatus = 0x7 };
+
+/*
+ * A deferred error as in APM Vol. 2, "Machine-Check Status Register": VAL|EN|
+ * MISCV|ADDRV|DEFERRED|POISON, as QEMU has it for an AMD guest. No exception.
+ */
+static const struct record deferred_error = { .status = 0x9c00180000000000ULL, .local = true };
 
 /* MCi_MISC: a physical address, valid from bit 12 or from bit 6 up */
 #define MISC_PAGE 0x8cULL
@@ -101,6 +108,12 @@ enum { OST_SUCCESS = 0, OST_EJECT_IN_PROGRESS = 0x84 };
 /* How long a guest that is past the scenario's end may go on talking. */
 #define LAST_WORDS_MS 10000
 
+static const char *const microvm[] = {
+	"-accel", "kvm",
+	"-machine", "microvm,memory-backend=ram,acpi=on,x-option-roms=off",
+	NULL,
+};
+
 static const struct machine {
 	const char *name;
 	const char *qemu;
@@ -111,12 +124,16 @@ static const struct machine {
 	{
 		.name = "microvm",
 		.qemu = "qemu-system-x86_64-microvm",
-		.args = (const char *const[]){
-			"-accel", "kvm",
-			"-machine", "microvm,memory-backend=ram,acpi=on,x-option-roms=off",
-			NULL,
-		},
+		.args = microvm,
 		.cpu = "Haswell-noTSX,-xsave,vendor=GenuineIntel",
+		.ram_mb = 128,
+	},
+	{
+		/* succor: QEMU 9.1 and later; KVM does not offer either by itself */
+		.name = "amd",
+		.qemu = "qemu-system-x86_64-microvm",
+		.args = microvm,
+		.cpu = "EPYC,-xsave,-rdseed,-sha-ni,+succor,+overflow-recov,x-force-features=on",
 		.ram_mb = 128,
 	},
 	{
@@ -600,8 +617,8 @@ static const char *ask_monitor(const char *fmt, ...)
 
 /*
  * Have QEMU raise a machine check on @cpu that says @gpa is bad, from bit 6 or
- * from bit 12 up (@misc). With several CPUs it goes to all, as on Intel machines:
- * the others find nothing in their banks.
+ * from bit 12 up (@misc). With several CPUs it goes to all unless it is local, as
+ * on Intel machines: the others find nothing in their banks.
  */
 static bool inject(int cpu, struct record record, uint64_t gpa, uint64_t misc)
 {
@@ -611,7 +628,8 @@ static bool inject(int cpu, struct record record, uint64_t gpa, uint64_t misc)
 	say("injects status=%#llx mcgstatus=%#llx gpa=%#llx misc=%#llx on cpu %d",
 	    (unsigned long long)record.status, (unsigned long long)record.mcgstatus,
 	    (unsigned long long)gpa, (unsigned long long)misc, cpu);
-	said = ask_monitor("mce -b %d %d %#llx %#llx %#llx %#llx", cpu, MCE_BANK,
+	said = ask_monitor("mce %s%d %d %#llx %#llx %#llx %#llx",
+			   record.local ? "" : "-b ", cpu, MCE_BANK,
 			   (unsigned long long)record.status,
 			   (unsigned long long)record.mcgstatus,
 			   (unsigned long long)gpa, (unsigned long long)misc);
@@ -642,21 +660,26 @@ static bool inject_in_user_mode(struct record record, uint64_t gpa, uint64_t mis
 }
 
 /*
- * Wait until the guest has done with all action optional records so far, the
- * 1:1 map included: SIGBUS comes before that. One more record, for an address
- * where no memory is, goes through the same queue (mce_gen_pool_process()). It
- * must not come while the CPU is still at the last one.
+ * Wait until the guest has done with all records so far that are like @record,
+ * the 1:1 map included: SIGBUS comes before that. One more, for an address where
+ * no memory is, goes through the same queue (mce_gen_pool_process()). It must
+ * not come while the CPU is still at the last one.
  */
-static bool settle(void)
+static bool settle_after(struct record record)
 {
 	vm.outside = false;
-	if (!ask("here", "here") || !inject(0, action_optional, NO_MEMORY_HERE, MISC_PAGE))
+	if (!ask("here", "here") || !inject(0, record, NO_MEMORY_HERE, MISC_PAGE))
 		return false;
 	vm.step = "settle";
 	while (!vm.outside)
 		if (!pump())
 			return false;
 	return true;
+}
+
+static bool settle(void)
+{
+	return settle_after(action_optional);
 }
 
 /*
@@ -820,6 +843,79 @@ static bool copyin(void)
 	       look_at_direct_map("direct", gpa) && ask("gone", "leave");
 }
 
+/*
+ * The kernel accesses @gpa through the 1:1 map, in a page that is offlined: @param
+ * says how, see hook/hook.c.
+ */
+static bool access_direct_map(const char *param, uint64_t gpa)
+{
+	return look_at_direct_map("direct", gpa) &&
+	       ask("stray", "hook %s=%#llx", param, (unsigned long long)gpa) &&
+	       ask("gone", "leave");
+}
+
+static bool stray(const char *kind, const char *param, uint64_t offset)
+{
+	uint64_t gpa;
+
+	return victim_has(kind, &gpa) && poison_page(gpa) && ask("sigbus", "load") &&
+	       access_direct_map(param, gpa + offset);
+}
+
+static bool stray_zeropad(void)
+{
+	return stray("anon", "zeropad", 0);
+}
+
+static bool stray_nofault(void)
+{
+	return stray("anon", "nofault", 0);
+}
+
+/* All of the page is gone, and the record said that a cache line is bad. */
+static bool stray_line(void)
+{
+	uint64_t gpa;
+
+	return victim_has("anon early", &gpa) && poison_page(gpa) &&
+	       report_optional(gpa, MISC_LINE) && access_direct_map("zeropad", gpa);
+}
+
+/* A page of a folio that memory_failure() marks as a whole. */
+static bool stray_hugetlb(void)
+{
+	return stray("hugetlb", "nofault", 0);
+}
+
+/* It is the kernel that has the bad page, and copies it to user space. */
+static bool stray_copyout(void)
+{
+	return stray("anon", "copyout", 0);
+}
+
+static bool stray_load(void)
+{
+	return stray("anon", "load", 0x123);
+}
+
+static bool stray_wanted(void)
+{
+	return stray("anon", "wanted", 0x7fd);
+}
+
+/* The same as stray-zeropad, by what any user can do. */
+static bool stray_path(void)
+{
+	uint64_t gpa;
+
+	if (!ask("links", "links"))
+		return false;
+	gpa = answered("gpa=");
+	return poison_page(gpa) && inject(0, action_optional, gpa, MISC_PAGE) && settle() &&
+	       look_at_direct_map("direct", gpa) && ask("follow", "follow") &&
+	       ask("gone", "leave");
+}
+
 /* One fact of a SIGBUS: NAME=CODE:LSB, or with :elsewhere when it is not about the page. */
 static void note_sigbus(const char *when, const char *kind)
 {
@@ -896,8 +992,11 @@ static bool is_sigbus(const char *code_lsb)
 	return strstr(vm.answer, code_lsb) && strstr(vm.answer, " addr_match=yes");
 }
 
-/* The kernel's page tables, before and after one bad page after the other. */
-static bool many(void)
+/*
+ * The kernel's page tables, before and after one bad page after the other, of
+ * which the process is @told, or learns when it loads.
+ */
+static bool many_pages(bool told, const char *signal)
 {
 	const int wanted = 512;
 	int signals = 0;
@@ -912,16 +1011,40 @@ static bool many(void)
 		if (!ask("map", "next"))
 			return false;
 		gpa = answered("gpa=");
-		if (!poison_page(gpa) || !ask("sigbus", "wait"))
+		if (!poison_page(gpa) || !ask("sigbus", told ? "wait" : "load"))
 			return false;
-		signals += is_sigbus("code=BUS_MCEERR_AO lsb=12 ");
+		signals += is_sigbus(signal);
 	}
 	fact(" signals=%d", signals);
 	vm.prefix = "after.";
-	if (!settle() || !ask("tables", "tables 0"))
+	if ((told && !settle()) || !ask("tables", "tables 0"))
 		return false;
 	vm.prefix = "";
 	return ask("gone", "leave");
+}
+
+static bool many(void)
+{
+	return many_pages(true, "code=BUS_MCEERR_AO lsb=12 ");
+}
+
+/* The poller finds deferred errors: once a second is too rare for so many. */
+static bool many_required(void)
+{
+	return many_pages(false, "code=BUS_MCEERR_AR lsb=12 ");
+}
+
+/*
+ * AMD's action optional: no exception, the kernel finds it when it looks into
+ * the banks.
+ */
+static bool deferred(void)
+{
+	uint64_t gpa;
+
+	return ask("poll", "poll 1") && victim_has("anon early", &gpa) && poison_page(gpa) &&
+	       ask("sigbus", "wait") && settle_after(deferred_error) &&
+	       look_at_direct_map("direct", gpa) && ask("gone", "leave");
 }
 
 /* Machine checks that go to all vCPUs, while all are busy. */
@@ -998,9 +1121,9 @@ static bool clear_nospec(void)
 	uint64_t gpa;
 
 	if (!victim_has("anon early", &gpa) || !report_optional(gpa, MISC_PAGE) ||
-	    !ask("clear", "clear %#llx", (unsigned long long)gpa / PAGE) ||
+	    !ask("clear", "hook clear_pfn=%#llx", (unsigned long long)gpa / PAGE) ||
 	    !look_at_direct_map("direct", gpa) ||
-	    !ask("clear", "clear %#llx", NOT_RAM / PAGE) || !ask("gone", "leave"))
+	    !ask("clear", "hook clear_pfn=%#llx", NOT_RAM / PAGE) || !ask("gone", "leave"))
 		return false;
 	fact(" memtype=%s", vm.memtype ? "complained" : "quiet");
 	return true;
@@ -1013,9 +1136,22 @@ static const struct scenario scenarios[] = {
 	{ .name = "ar-exec", .run = ar_exec },
 	{ .name = "ar-line", .run = ar_line },
 	{ .name = "copyin", .run = copyin },
+	{ .name = "stray-zeropad", .run = stray_zeropad },
+	{ .name = "stray-nofault", .run = stray_nofault },
+	{ .name = "stray-copyout", .run = stray_copyout },
+	{ .name = "stray-line", .run = stray_line },
+	{ .name = "stray-hugetlb", .run = stray_hugetlb },
+	{ .name = "stray-load", .run = stray_load },
+	{ .name = "stray-wanted", .run = stray_wanted },
+	{ .name = "stray-path", .run = stray_path, .cpus = 2 },
 	{ .name = "kinds", .run = kinds },
 	{ .name = "replug", .run = replug, .told = true },
 	{ .name = "many", .run = many, .told = true, .ram_mb = 1344 },
+	{ .name = "amd-ar-load", .run = ar_load },
+	{ .name = "amd-deferred", .run = deferred, .told = true },
+	{ .name = "amd-stray-zeropad", .run = stray_zeropad },
+	{ .name = "amd-stray-nofault", .run = stray_nofault },
+	{ .name = "amd-many", .run = many_required, .ram_mb = 1344 },
 	{ .name = "smp", .run = smp, .cpus = 4 },
 	{ .name = "bare", .run = bare, .told = true, .cpu_flags = ",-hypervisor" },
 	{ .name = "clear", .run = clear_nospec, .told = true,

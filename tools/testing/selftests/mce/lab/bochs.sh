@@ -21,7 +21,7 @@ trap 'exit 143' TERM HUP INT
 
 mkdir -p "$work/iso/boot/grub"
 l1_initrd "$lab" "$kernels" "$kernel" "$work/iso/boot/initrd"
-cp "$lab/l1.bzImage" "$work/iso/boot/kernel"
+cp "$lab/stock.bzImage" "$work/iso/boot/kernel"
 # noxsave: nested in Bochs, CPUID leaf 0xd is empty. reboot=t: a triple fault is
 # how this machine can end by itself.
 cat >"$work/iso/boot/grub/grub.cfg" <<EOF

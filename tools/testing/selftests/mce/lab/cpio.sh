@@ -10,6 +10,8 @@ out=$1
 shift
 root=$(mktemp -d "$out.XXXXXX")
 trap 'rm -rf "$root" "$out.new"' EXIT
+# it becomes /, for users without privileges as well
+chmod 755 "$root"
 trap 'exit 130' INT TERM HUP
 
 for pair; do

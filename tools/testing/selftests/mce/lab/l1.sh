@@ -2,14 +2,15 @@
 # shellcheck shell=sh
 # What the backends that have an L1 share; they read this file with ".".
 
-# l1_initrd LAB KERNELS KERNEL OUT: L1's initramfs with the guest to run in it
+# l1_initrd LAB KERNELS KERNEL OUT: L1's initramfs, LAB/$l1_cpio, with the guest to
+# run in it
 l1_initrd() {
 	if ! {
 		mkdir "$4.tree" &&
 			cp "$2/$3.bzImage" "$4.tree/kernel" &&
 			cat "$1/guest.cpio" "$2/$3.hook.cpio" >"$4.tree/initrd" &&
 			(cd "$4.tree" && find kernel initrd | cpio -o -H newc --quiet) >"$4" &&
-			cat "$1/l1.cpio" >>"$4" && rm -r "$4.tree"
+			cat "$1/${l1_cpio:-l1.cpio}" >>"$4" && rm -r "$4.tree"
 	}; then
 		echo "$4: cannot be written: is the disk full?" >&2
 		exit 1
