@@ -53,6 +53,7 @@ help:
 #:   make check [TREE=7.3] [SCENARIO=replug] [BACKEND=bochs]
 #:                            lint and all scenarios, or one, against what they must do
 #:   make lint [TREE=7.3]     only our C, shell and patches
+#:   make grades [TREE=7.3]   only the kernels' grading of machine checks, compared
 #:   make kernels [TREE=7.3]  only the two guest kernels, build/TREE/*.bzImage
 #:   make deps                only the Debian packages that all this needs
 #:   make clean               remove what was built, keep the fetched sources
@@ -74,6 +75,10 @@ check: | deps
 lint: $(T)/patched.bzImage $(T)/upstream
 	@scripts/lint.sh $(T) $(PATCHDIR)
 .PHONY: lint
+
+grades: $(T)/patched.bzImage
+	@scripts/grades/grades.sh $(T)
+.PHONY: grades
 
 kernels: $(T)/unpatched.hook.cpio $(T)/patched.hook.cpio
 lab: $(LAB)/stock.bzImage $(LAB)/l1.bzImage $(LAB)/qemu-amd
@@ -134,7 +139,7 @@ $(LAB)/qemu-amd: | deps
 	@$(STEP) $(LOG)/fetch-qemu.log "find a QEMU with SUCCOR for AMD guests" scripts/fetch-qemu.sh $@
 
 clean:
-	rm -rf $(LAB) $(LOG) $(B)/*/patched $(B)/*/unpatched/obj $(B)/*/*.bzImage $(B)/*/*.hook.cpio
+	rm -rf $(LAB) $(LOG) $(B)/*/patched $(B)/*/unpatched/obj $(B)/*/grades $(B)/*/*.bzImage $(B)/*/*.hook.cpio
 distclean:
 	rm -rf $(B)
 .PHONY: clean distclean

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # check.sh TREES [SCENARIO]
-# All tests of each of TREES: that it builds, the lint, then the scenarios. With
-# SCENARIO, only that. Ends with a table of all trees; the last line is
+# All tests of each of TREES: that it builds, the lint, the grading rules, then the
+# scenarios. With SCENARIO, only that. Ends with a table of all trees; the last line is
 # "N passed, N failed, N skipped". Exit status 0 when nothing failed and
 # something passed.
 set -u
@@ -42,6 +42,8 @@ one_tree() {
 	if [ -z "$scenario" ]; then
 		scripts/lint.sh "$build/$tree" "$patchdir" || echo "# lint of $tree: failed"
 	fi
+	[ -n "$scenario" ] || scripts/grades/grades.sh "$build/$tree" ||
+		echo "# grades of $tree: failed"
 	"$selftest/run.sh" "$build/lab" "$build/$tree" "$build/log/$tree/check" "$tree" \
 		${scenario:+"$scenario"}
 	[ $? -ne 2 ] || echo "not ok - scenarios of $tree could not be run"
