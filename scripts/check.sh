@@ -16,7 +16,7 @@ mkdir -p "$build/log"
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-if [ -n "$scenario" ] && ! grep -q "^${scenario}[[:space:]]" "$selftest/scenarios"; then
+if [ -n "$scenario" ] && ! grep -q "^${scenario}[-[:space:]]" "$selftest/scenarios"; then
 	echo "no scenario $scenario. There are:" \
 		"$(awk '!/^#/ && NF { print $1 }' "$selftest/scenarios" | uniq | tr '\n' ' ')" >&2
 	exit 2

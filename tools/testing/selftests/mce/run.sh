@@ -1,13 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # run.sh LAB KERNELS LOGS TREE [SCENARIO...]
-# Run the scenarios of the table "scenarios" for TREE, all or those named, on
-# KERNELS/unpatched.bzImage and KERNELS/patched.bzImage, as many at a time as
-# this machine has CPUs. LAB is where the Makefile here built (vmm, guest.cpio,
-# l1.cpio, amd.cpio), stock.bzImage and l1.bzImage are L1's kernel without and with
-# the patches in lab/; beside each kernel is its KERNEL.hook.cpio (hook/build.sh).
-# LOGS gets the console of every run, SCENARIO.KERNEL.log, the verdicts, and
-# results.ktap, which is also printed; table.sh makes a table of one or more LOGS.
+# Run the scenarios of the table "scenarios" for TREE, all or those named (amd is
+# all of amd-*), on KERNELS/unpatched.bzImage and KERNELS/patched.bzImage, as many
+# at a time as this machine has CPUs. LAB is where the Makefile here built (vmm,
+# guest.cpio, l1.cpio, amd.cpio), with L1's kernel without and with the patches in
+# lab/ (stock.bzImage, l1.bzImage); beside each kernel under test is its
+# KERNEL.hook.cpio (hook/build.sh). LOGS gets the console of every run,
+# SCENARIO.KERNEL.log, the verdicts, and results.ktap, which is also printed;
+# table.sh makes a table of one or more LOGS.
 # BACKEND= in the environment takes that one instead of the table's.
 #
 # Exit status: 0 when everything came out as the table says, 1 when not, 2 when
@@ -52,7 +53,12 @@ trap stop EXIT
 rows=$logs/rows
 awk -v tree="$tree" -v only=" $* " -v backend="${BACKEND:-}" '
 	/^#/ || !NF || ($2 != tree && $2 != "*") { next }
-	only ~ /[^ ]/ && !index(only, " " $1 " ") { next }
+	only ~ /[^ ]/ {
+		group = $1
+		sub(/-.*/, "", group)
+		if (!index(only, " " $1 " ") && !index(only, " " group " "))
+			next
+	}
 	{
 		n = split($3 == "*" ? "unpatched patched" : $3, kernel, " ")
 		for (i = 1; i <= n; i++) {
@@ -65,7 +71,7 @@ awk -v tree="$tree" -v only=" $* " -v backend="${BACKEND:-}" '
 		}
 	}' "$here/scenarios" >"$rows" || die "cannot write $rows: is the disk full?"
 for scenario; do
-	grep -q "^$scenario " "$rows" || die "no scenario $scenario for $tree. There are:" \
+	grep -q "^${scenario}[- ]" "$rows" || die "no scenario $scenario for $tree. There are:" \
 		"$(awk '!/^#/ && NF { print $1 }' "$here/scenarios" | sort -u | tr '\n' ' ')"
 done
 
