@@ -2,5 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # amd.sh LAB KERNELS LOGS KERNEL SCENARIO...
 # The scenarios as under tcg, with an AMD guest that has SUCCOR: another QEMU in
-# L1, another CPU model, and a KVM that needs no patches for it.
-l1_kernel=stock.bzImage l1_cpio=amd.cpio machine=amd exec "$(dirname "$0")/tcg.sh" "$@"
+# L1, and another CPU model. KVM needs no patch for such a guest, and lab/0001 is
+# not about it; 0002 and 0003 are for TCG, which without them hangs the guest once
+# in some thousand injections.
+l1_cpio=amd.cpio machine=amd exec "$(dirname "$0")/tcg.sh" "$@"

@@ -3,7 +3,7 @@
 # tcg.sh LAB KERNELS LOGS KERNEL SCENARIO...
 # The scenarios under KVM-AMD in an L1 that QEMU emulates with TCG: all in one
 # L1, each with a guest of its own. LOGS gets SCENARIO.KERNEL.log, and L1's own
-# console in tcg.KERNEL.console. $l1_kernel, $l1_cpio and $machine are for amd.sh.
+# console in tcg.KERNEL.console. $l1_cpio and $machine are for amd.sh.
 set -u
 
 lab=$1 kernels=$2 logs=$3 kernel=$4
@@ -25,7 +25,7 @@ l1_initrd "$lab" "$kernels" "$kernel" "$initrd"
 timeout --foreground -k 5 $((60 + $# * wall_limit)) qemu-system-x86_64 \
 	-accel tcg -icount shift=0,sleep=off -machine pc -cpu EPYC -m 2560 \
 	-nodefaults -no-user-config -display none -no-reboot \
-	-kernel "$lab/${l1_kernel:-l1.bzImage}" -initrd "$initrd" \
+	-kernel "$lab/l1.bzImage" -initrd "$initrd" \
 	-append "console=ttyS0 panic=-1 mce_lab=l1 mce_limit=$l1_limit ${machine:+mce_machine=$machine }mce_runs=\"$*\"" \
 	-serial "file:$logs/$backend.$kernel.console" -serial stdio \
 	</dev/null 2>"$logs/$backend.$kernel.stderr" | l1_split "$logs" "$kernel"
