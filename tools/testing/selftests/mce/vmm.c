@@ -291,7 +291,8 @@ static void read_console_line(const char *line)
 	p = strstr(line, "RIP: 0010:");
 	if (p && vm.oops)
 		copy_word(vm.rip, sizeof(vm.rip), p + strlen("RIP: 0010:"), "+ \r\n");
-	p = strstr(line, "RIP ");
+	/* and where an action optional record came is of no interest: RIP !INEXACT! */
+	p = strstr(line, "RIP 10:");
 	if (p && strstr(line, "[Hardware Error]") && strchr(p, '{'))
 		copy_word(vm.rip, sizeof(vm.rip), strchr(p, '{') + 1, "+} \r\n");
 	if (vm.oops && strstr(line, "---[ end trace"))
