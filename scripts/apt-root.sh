@@ -27,27 +27,26 @@ machines_mirror() {
 	} | head -n 1
 }
 
-# apt_root DIR MIRROR SUITE: make the root in DIR, with the lists of SUITE on
-# MIRROR (main or security), which the machine's apt or MIRROR= and
+# apt_root MIRROR SUITE: make the root in the directory $apt, with the lists of
+# SUITE on MIRROR (main or security), which the machine's apt or MIRROR= and
 # SECURITY_MIRROR= name. To be used as apt-get -c "$apt/apt.conf".
 apt_root() {
 	keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 	uri=${MIRROR:-$(machines_mirror main)}
 	name=MIRROR
-	if [ "$2" = security ]; then
+	if [ "$1" = security ]; then
 		# mirrors that have it keep it beside the archive: debian, debian-security
 		beside=${uri%/}${uri:+-security}
 		uri=${SECURITY_MIRROR:-$(machines_mirror security)}
 		uri=${uri:-$beside}
 		name=SECURITY_MIRROR
 	fi
-	[ -n "$uri" ] || die "apt on this machine has no source for $3: give its URI as $name="
+	[ -n "$uri" ] || die "apt on this machine has no source for $2: give its URI as $name="
 	[ -r "$keyring" ] || die "no $keyring: install debian-archive-keyring"
 
-	apt=$1
 	mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
 	: >"$apt/status"
-	echo "deb [signed-by=$keyring] $uri $3 main" >"$apt/sources.list"
+	echo "deb [signed-by=$keyring] $uri $2 main" >"$apt/sources.list"
 	cat >"$apt/apt.conf" <<EOF_CONF
 Dir::State "$apt";
 Dir::State::status "$apt/status";
@@ -69,7 +68,7 @@ APT::Sandbox::User "root";
 EOF_CONF
 
 	apt-get -q -c "$apt/apt.conf" -o APT::Update::Error-Mode=any update ||
-		die "cannot get a list of $3 that Debian signed: check the network," \
+		die "cannot get a list of $2 that Debian signed: check the network," \
 			"or give another mirror as $name="
 }
 

@@ -20,7 +20,8 @@ knows_succor() {
 qemu=$own
 if ! knows_succor "$own"; then
 	suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)-backports
-	apt_root "$out.apt" main "$suite"
+	apt=$out.apt
+	apt_root main "$suite"
 	version=$(newest qemu-system-x86)
 	[ -n "$version" ] || die "$suite has no qemu-system-x86, and $own is older than 9.1"
 	unpack qemu-system-x86 "$version" "$out.unpack"

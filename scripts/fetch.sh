@@ -17,7 +17,8 @@ package=linux-source-$series
 row=$(awk -v series="$series" '!/^#/ && ($1 == series || $1 == "*") { print $2, $3; exit }' \
 	"$here/suites")
 suite=${row#* }
-apt_root "$dir/apt" "${row% *}" "$suite"
+apt=$dir/apt
+apt_root "${row% *}" "$suite"
 
 version=$(newest "$package")
 if [ -z "$version" ]; then
