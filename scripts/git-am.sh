@@ -11,12 +11,12 @@ shift
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM HUP
-files=$(git apply --numstat "$@" | cut -f 3 | sort -u)
+new=$(git apply --summary "$@" | sed -n 's/^ create mode [0-7]* //p')
+files=$(git apply --numstat "$@" | cut -f 3 | sort -u | grep -Fxv "${new:-none}")
 
 mkdir "$work/tree"
 if [ -d "$from" ]; then
 	for file in $files; do
-		[ -e "$from/$file" ] || continue
 		mkdir -p "$work/tree/${file%/*}"
 		cp "$from/$file" "$work/tree/$file"
 	done
