@@ -15,6 +15,9 @@ STEP := scripts/step.sh
 # the lab and not under test.
 L1_TREE := 6.12
 
+# The tree whose kunit.py runs the suite where the tree's own knows no x86_64
+KUNIT_TOOL := $(B)/$(L1_TREE)/unpatched
+
 # What demo shows of what check runs. The panic of 5.10 is not to be seen on
 # another tree.
 DEMO := ao-page ar-load replug
@@ -28,8 +31,8 @@ ifeq ($(origin TREE),file)
 CHECK := $(shell cd patches && printf '%s\n' * | sort -V)
 endif
 
-# for scripts/apt-root.sh, and for run.sh
-export MIRROR SECURITY_MIRROR BACKEND
+# for scripts/apt-root.sh, for run.sh, and for check.sh
+export MIRROR SECURITY_MIRROR BACKEND KUNIT_TOOL
 
 goals := $(or $(MAKECMDGOALS),help)
 ifneq ($(filter-out help clean distclean deps,$(goals)),)
@@ -54,6 +57,9 @@ help:
 #:                            lint and all scenarios, or one, against what they must do
 #:   make lint [TREE=7.3]     only our C, shell and patches
 #:   make grades [TREE=7.3]   only the kernels' grading of machine checks, compared
+#:   make kunit [TREE=7.3]    only the KUnit suite, as a guest and on bare metal
+#:   make mutate [TREE=7.3] [MUTATION=any-page]
+#:                            break the code in many ways, or one: the suite has to notice
 #:   make kernels [TREE=7.3]  only the two guest kernels, build/TREE/*.bzImage
 #:   make deps                only the Debian packages that all this needs
 #:   make clean               remove what was built, keep the fetched sources
@@ -79,6 +85,14 @@ lint: $(T)/patched.bzImage $(T)/upstream
 grades: $(T)/patched.bzImage
 	@scripts/grades/grades.sh $(T)
 .PHONY: grades
+
+kunit: $(T)/patched.bzImage $(B)/$(L1_TREE)/source
+	@scripts/kunit/kunit.sh $(T)/patched $(KUNIT_TOOL) $(LOG)/$(TREE)/kunit
+.PHONY: kunit
+
+mutate: $(T)/patched.bzImage $(B)/$(L1_TREE)/source
+	@scripts/kunit/mutate.sh $(notdir $(PATCHDIR)) $(T) $(KUNIT_TOOL) $(MUTATION)
+.PHONY: mutate
 
 kernels: $(T)/unpatched.hook.cpio $(T)/patched.hook.cpio
 lab: $(LAB)/stock.bzImage $(LAB)/l1.bzImage $(LAB)/qemu-amd
@@ -139,7 +153,7 @@ $(LAB)/qemu-amd: | deps
 	@$(STEP) $(LOG)/fetch-qemu.log "find a QEMU with SUCCOR for AMD guests" scripts/fetch-qemu.sh $@
 
 clean:
-	rm -rf $(LAB) $(LOG) $(B)/*/patched $(B)/*/unpatched/obj $(B)/*/grades $(B)/*/*.bzImage $(B)/*/*.hook.cpio
+	rm -rf $(LAB) $(LOG) $(B)/*/patched $(B)/*/mutant $(B)/*/kunit-mutant* $(B)/*/unpatched/obj $(B)/*/grades $(B)/*/*.bzImage $(B)/*/*.hook.cpio
 distclean:
 	rm -rf $(B)
 .PHONY: clean distclean

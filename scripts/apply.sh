@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # apply.sh FROM TO PATCH...
-# Make TO a copy of the kernel tree FROM, without what was built in FROM/obj,
+# Make TO a copy of the kernel tree FROM, without what was built in FROM/obj*,
 # and apply the patches to it, without fuzz. Files are hard links: git replaces
 # one that it patches, and the build writes to obj only.
 set -eu
@@ -13,7 +13,10 @@ shift 2
 rm -rf "$to" "$to.new"
 mkdir "$to.new"
 for entry in "$from"/* "$from"/.[!.]*; do
-	[ "$entry" = "$from/obj" ] || cp -al "$entry" "$to.new/"
+	case $entry in
+	"$from"/obj*) ;;
+	*) cp -al "$entry" "$to.new/" ;;
+	esac
 done
 # git must not take the tree for a part of the repository around it
 cd "$to.new"

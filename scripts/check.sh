@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # check.sh TREES [SCENARIO]
-# All tests of each of TREES: that it builds, the lint, the grading rules, then the
-# scenarios. With SCENARIO, only that. Ends with a table of all trees; the last line is
-# "N passed, N failed, N skipped". Exit status 0 when nothing failed and
-# something passed.
+# All tests of each of TREES: that it builds, the lint, the grading rules, the KUnit
+# suite, then the scenarios. With SCENARIO, only that. Ends with a table of all
+# trees; the last line is "N passed, N failed, N skipped". Exit status 0 when nothing
+# failed and something passed. The environment has KUNIT_TOOL, TOOL of kunit.sh.
 set -u
 
 trees=$1
@@ -44,6 +44,8 @@ one_tree() {
 	fi
 	[ -n "$scenario" ] || scripts/grades/grades.sh "$build/$tree" ||
 		echo "# grades of $tree: failed"
+	[ -n "$scenario" ] || scripts/kunit/kunit.sh "$build/$tree/patched" "$KUNIT_TOOL" \
+		"$build/log/$tree/kunit" || echo "# kunit of $tree: failed"
 	"$selftest/run.sh" "$build/lab" "$build/$tree" "$build/log/$tree/check" "$tree" \
 		${scenario:+"$scenario"}
 	[ $? -ne 2 ] || echo "not ok - scenarios of $tree could not be run"

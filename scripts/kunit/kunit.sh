@@ -1,0 +1,125 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# kunit.sh TREE TOOL LOG
+# Build the KUnit suite in TREE, a kernel tree with the patches, with its own kunit.py,
+# or with that of the tree TOOL where its own does not know x86_64, and run it as a
+# guest and on bare metal, that is with the hypervisor bit of CPUID set and clear.
+# Prints KTAP, one line a case. In the directory LOG are, afterwards, build.log, and for
+# guest and bare: .log, what the kernel said, .kunit, what kunit.py made of it, and
+# .cases, verdict and name of each. Exit status 1 when a case fails or does not run.
+set -u
+
+here=$(cd "$(dirname "$0")" && pwd)
+repo=$(cd "$here/../.." && pwd)
+tree=$1
+tool=$2
+log=$3
+number=0
+failed=0
+
+if ! { mkdir -p "$log" && log=$(cd "$log" && pwd) && tree=$(cd "$tree" && pwd); }; then
+	echo "not ok - kunit: there is no $tree, or no way to write to $log"
+	exit 1
+fi
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+result() {
+	number=$((number + 1))
+	[ "$1" = ok ] || failed=$((failed + 1))
+	echo "$1 $number $2"
+}
+
+# new files, which the patches do not have; a changed time has them compiled again
+(cd "$repo" && find arch -type f) | while read -r file; do
+	cmp -s "$repo/$file" "$tree/$file" ||
+		cp --remove-destination "$repo/$file" "$tree/$file"
+done
+
+# until v5.14, kunit.py knows User Mode Linux only
+if [ ! -e "$tree/tools/testing/kunit/qemu_configs/x86_64.py" ]; then
+	echo "# kunit.py is that of $(basename "$(dirname "$tool")")"
+	rm -rf "$tree/tools/testing/kunit"
+	cp -r "$tool/tools/testing/kunit" "$tree/tools/testing/"
+fi
+
+# What .kunitconfig, the same for all trees, cannot ask for: if this tree has it, and
+# what it depends on
+set --
+if grep -qx 'config X86_SGX' "$tree/arch/x86/Kconfig"; then
+	for symbol in X86_SGX X86_X2APIC $(sed -nE \
+		'/^config X86_SGX$/,/help/s/.*depends on ([A-Z0-9_]+)=y$/\1/p' \
+		"$tree/arch/x86/Kconfig"); do
+		set -- "$@" --kconfig_add "CONFIG_$symbol=y"
+	done
+fi
+! grep -qx 'config MSHV_ROOT' "$tree/drivers/hv/Kconfig" ||
+	set -- "$@" --kconfig_add CONFIG_MSHV_ROOT=y
+
+cc=gcc
+command -v ccache >/dev/null && cc='ccache gcc'
+kunit() (
+	unset MAKEFLAGS MFLAGS MAKELEVEL
+	cd "$tree" || exit 1
+	sub=$1
+	shift
+	PATH=$here/tcg:$PATH exec ./tools/testing/kunit/kunit.py "$sub" --arch=x86_64 \
+		--build_dir=obj-kunit "$@"
+)
+
+# cases FILE: "ok|not ok" and the name of each case in a log of the kernel, with what
+# was skipped of it
+cases() {
+	awk '
+		/^ *# [a-z0-9_]+: skipped: / { reason = $0; sub(/.*skipped: /, "", reason) }
+		/^         *ok .* # SKIP / { reason = $0; sub(/.*# SKIP /, "", reason) }
+		/^    (not )?ok [0-9]+ / {
+			verdict = $1 == "ok" ? "ok" : "not ok"
+			sub(/^    (not )?ok [0-9]+ (- )?/, "")
+			if (reason != "" && !/# SKIP/)
+				$0 = $0 " # SKIP " reason
+			print verdict "\t" $0
+			reason = ""
+		}' "$1"
+}
+
+echo "KTAP version 1"
+if ! kunit build --kunitconfig=arch/x86/kernel/cpu/mce "$@" --jobs="$(nproc)" \
+	--make_options="CC=$cc" >"$log/build.log" 2>&1; then
+	result 'not ok' 'kunit: build'
+	tail -n 20 "$log/build.log" | sed 's/^/# /'
+	exit 1
+fi
+if grep -q 'warning:' "$log/build.log"; then
+	result 'not ok' 'kunit: build without a warning'
+	grep 'warning:' "$log/build.log" | sed 's/^/# /'
+else
+	result ok 'kunit: build without a warning'
+fi
+
+for cpu in guest bare; do
+	case $cpu in
+	guest) flags='' is='a guest' ;;
+	bare) flags=,-hypervisor is='bare metal' ;;
+	esac
+	rm -f "$tree/obj-kunit/test.log"
+	# 1G mappings take the CPU flag, and a gigabyte without holes
+	kunit exec --timeout=120 --kernel_args="panic=-1 oops=panic" \
+		--qemu_args="-cpu qemu64,+pdpe1gb$flags -m 3072" >"$log/$cpu.kunit" 2>&1 </dev/null
+	status=$?
+	cp "$tree/obj-kunit/test.log" "$log/$cpu.log"
+	cases "$log/$cpu.log" >"$log/$cpu.cases"
+	while IFS='	' read -r verdict name; do
+		result "$verdict" "kunit, $cpu: $name"
+	done <"$log/$cpu.cases"
+	if [ "$status" -ne 0 ]; then
+		result 'not ok' "kunit, $cpu: all cases pass, says kunit.py"
+		grep -E 'FAILED|Expected| == |ERROR|CRASH|BUG|RIP|panic' "$log/$cpu.kunit" |
+			tail -n 40 | sed 's/^/# /'
+		echo "# all of it: $log/$cpu.log"
+	elif ! grep -q "# page_taken_by_vmm: this is $is\$" "$log/$cpu.log"; then
+		result 'not ok' "kunit, $cpu: the suite takes this for $is"
+	fi
+done
+echo "1..$number"
+[ "$failed" -eq 0 ]
