@@ -153,7 +153,7 @@ $(LAB)/qemu-amd: | deps
 	@$(STEP) $(LOG)/fetch-qemu.log "find a QEMU with SUCCOR for AMD guests" scripts/fetch-qemu.sh $@
 
 clean:
-	rm -rf $(LAB) $(LOG) $(B)/*/patched $(B)/*/mutant $(B)/*/kunit-mutant* $(B)/*/unpatched/obj $(B)/*/grades $(B)/*/*.bzImage $(B)/*/*.hook.cpio
+	rm -rf $(LAB) $(LOG) $(B)/*/patched $(B)/*/mutant $(B)/*/kunit-mutant $(B)/*/unpatched/obj $(B)/*/grades $(B)/*/*.bzImage $(B)/*/*.hook.cpio
 distclean:
 	rm -rf $(B)
 .PHONY: clean distclean

@@ -16,6 +16,7 @@ tree=$dir/mutant
 log=$dir/kunit-mutant
 number=0
 failed=0
+trap 'rm -rf "$tree"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
@@ -27,7 +28,7 @@ mutations=$(awk -F '\t' -v series="$series" -v name="$name" -v OFS='\t' '
 		print $1, $3 ~ /\// ? $3 : "arch/x86/kernel/cpu/mce/" $3, $4, $5, $6
 	}' "$here/mutations")
 if [ -z "$mutations" ]; then
-	echo "no mutation $name for $series. There are: $(grep -v '^#' "$here/mutations" |
+	echo "no mutation $name for $series. There are: $(grep -v -e '^#' -e '^$' "$here/mutations" |
 		cut -f 1 | uniq | tr '\n' ' ')" >&2
 	exit 2
 fi
@@ -41,13 +42,14 @@ result() {
 # suite: run it; its word is in $log
 suite() {
 	rm -rf "$log"
-	"$here/kunit.sh" "$tree" "$tool" "$log" >"$log.ktap"
+	mkdir -p "$log"
+	"$here/kunit.sh" "$tree" "$tool" "$log" >"$log/ktap"
 }
 
 # noticed CPU CASE: CASE did not pass, or was not reached, and the run knows
 noticed() {
 	[ -e "$log/$1.cases" ] && ! grep -qx "ok	$2\( .*\)\?" "$log/$1.cases" &&
-		grep -q "^not ok [0-9]* kunit, $1: " "$log.ktap"
+		grep -q "^not ok [0-9]* kunit, $1: " "$log/ktap"
 }
 
 # objects that are there need not be built again
@@ -61,7 +63,7 @@ echo "KTAP version 1"
 echo "1..$(($(echo "$mutations" | wc -l) + 1))"
 if ! suite; then
 	result 'not ok' "nothing broken: the suite passes"
-	sed 's/^/# /' "$log.ktap"
+	sed 's/^/# /' "$log/ktap"
 	exit 1
 fi
 result ok "nothing broken: the suite passes"
@@ -85,7 +87,7 @@ while IFS='	' read -r id file where case script; do
 	result "$verdict" "$label"
 	if [ "$verdict" != ok ]; then
 		diff "$dir/patched/$file" "$tree/$file" | sed 's/^/# /'
-		grep -A 20 '^not ok' "$log.ktap" | sed 's/^/# /'
+		grep -A 20 '^not ok' "$log/ktap" | sed 's/^/# /'
 	fi
 	# as new, so that it is compiled again
 	rm "$tree/$file"
@@ -93,6 +95,5 @@ while IFS='	' read -r id file where case script; do
 done <<END
 $mutations
 END
-rm -rf "$tree"
 echo "# Totals: pass:$((number - failed)) fail:$failed skip:0"
 [ "$failed" -eq 0 ]

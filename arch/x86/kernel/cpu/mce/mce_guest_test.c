@@ -769,7 +769,7 @@ static void mute(void)
 
 enum page_state { GOOD, POISONED, BEYOND, POISONED_KEYED };
 
-enum outcome { FATAL, RECOVERS, AS_PAGE_FAULT, FATAL_PAGE_FAULT, IN_USER_SPACE };
+enum outcome { FATAL, RECOVERS, AS_PAGE_FAULT, FATAL_PAGE_FAULT, IN_USER_SPACE, UNRECOVERED };
 
 #define PF	(MCE_IN_KERNEL_PF | MCE_IN_KERNEL_RECOV)
 
@@ -784,6 +784,7 @@ static const struct {
 	/* it would be one, but for a rule that is asked later */
 	[FATAL_PAGE_FAULT] = { MCE_PANIC_SEVERITY, MCE_PANIC_SEVERITY, 0, PF },
 	[IN_USER_SPACE] = { MCE_AR_SEVERITY, MCE_AR_SEVERITY },
+	[UNRECOVERED] = { MCE_UC_SEVERITY, MCE_UC_SEVERITY },
 };
 
 static const struct grade_param {
@@ -844,6 +845,14 @@ static const struct grade_param {
 	  FAULT_FIXUP, POISONED, __KERNEL_CS, FATAL },
 	{ "user space", X86_VENDOR_INTEL, true, SRAR | DATA_LOAD, PAGE, MCG_RESTART,
 	  FAULT_FIXUP, POISONED, __USER_CS, IN_USER_SPACE },
+	{ "user space, cache line", X86_VENDOR_INTEL, true, SRAR | DATA_LOAD, LINE, MCG_RESTART,
+	  FAULT_FIXUP, POISONED, __USER_CS, IN_USER_SPACE },
+	{ "user space, instruction fetch", X86_VENDOR_INTEL, true, SRAR | INSTR_FETCH, PAGE,
+	  MCG_RESTART, FAULT_FIXUP, GOOD, __USER_CS, IN_USER_SPACE },
+	{ "user space, no MCG_SER_P", X86_VENDOR_INTEL, false, SRAR | DATA_LOAD, PAGE, MCG_RESTART,
+	  FAULT_FIXUP, GOOD, __USER_CS, UNRECOVERED },
+	{ "AMD, user space", X86_VENDOR_AMD, true, AMD_UC, 0, MCG_RESTART, FAULT_FIXUP, GOOD,
+	  __USER_CS, IN_USER_SPACE },
 
 	AMD("AMD, offlined page", AMD_UC, MCG_RESTART, FAULT_FIXUP, POISONED, AS_PAGE_FAULT),
 	AMD("AMD, page that is not offlined", AMD_UC, MCG_RESTART, FAULT_FIXUP, GOOD, FATAL),
