@@ -61,6 +61,13 @@
 
 #define MCG_RESTART	(MCG_STATUS_MCIP | MCG_STATUS_RIPV | MCG_STATUS_EIPV)
 
+/* MCi_ADDR has more than the page: the line and, where the tree knows that, a key's ID */
+#ifdef MCI_ADDR_PHYSADDR
+#define BESIDES		(BIT_ULL(60) | 0x40)
+#else
+#define BESIDES		0x40ULL
+#endif
+
 #define BANK		1	/* not 4, AMD's northbridge, which is a case of its own */
 
 /* What older trees do in another way, on bare metal. They say so in kunit_compat.h. */
@@ -68,6 +75,7 @@
 #define LINES_STAY_UNCACHED false	/* a page of which only lines are bad is uncacheable */
 #define PAGES_COME_BACK true		/* clear_mce_nospec() has it present again */
 #define COPIED_PAGES_STAY false		/* copying from user space takes none out */
+#define KILLS_AGAIN false		/* SIGBUS although memory_failure() has sent it */
 #endif
 
 static bool in_guest(void)
@@ -287,7 +295,7 @@ static void deferred(unsigned long pfn, u64 misc)
 
 static void as_current(unsigned long pfn, u64 misc, bool copyin)
 {
-	current->mce_addr = (u64)pfn << PAGE_SHIFT;
+	current->mce_addr = (u64)pfn << PAGE_SHIFT | BESIDES;
 	current->mce_whole_page = MCI_MISC_ADDR_LSB(misc) >= PAGE_SHIFT;
 	current->mce_ripv = 1;
 	current->mce_kflags = copyin ? MCE_IN_KERNEL_RECOV | MCE_IN_KERNEL_COPYIN : 0;
@@ -550,7 +558,7 @@ static void nospec_queued_record(struct kunit *test)
 	const struct record_param *param = test->param_value;
 	struct mce m = {
 		.cpuvendor = param->vendor, .bank = BANK, .status = param->status,
-		.misc = param->misc, .addr = (SOME_PFN << PAGE_SHIFT) + 0x40,
+		.misc = param->misc, .addr = SOME_PFN << PAGE_SHIFT | BESIDES,
 		.mcgstatus = MCG_RESTART, .cs = __USER_CS,
 	};
 	bool gone = param->offlines && !param->ret, handled;
@@ -602,6 +610,10 @@ static const struct task_param {
 	  MF_ACTION_REQUIRED | MF_MUST_KILL },
 	{ "action required, memory_failure() fails", kill_me_maybe, true, false, -EBUSY,
 	  MF_ACTION_REQUIRED, true },
+	{ "action required, killed by memory_failure()", kill_me_maybe, true, false, -EHWPOISON,
+	  MF_ACTION_REQUIRED, KILLS_AGAIN },
+	{ "action required, filtered by memory_failure()", kill_me_maybe, true, false, -EOPNOTSUPP,
+	  MF_ACTION_REQUIRED, KILLS_AGAIN },
 	{ "copy from user", kill_me_never, true, true, 0, COPY_FLAGS, COPIED_PAGES_STAY },
 	{ "copy from user, memory_failure() fails", kill_me_never, true, true, -EBUSY,
 	  COPY_FLAGS, COPIED_PAGES_STAY },
@@ -764,10 +776,7 @@ static void mute(void)
 	preempt_enable();
 }
 
-/* What else MCi_ADDR can have, above the physical address: the ID of a key, say */
-#define KEY	BIT_ULL(60)
-
-enum page_state { GOOD, POISONED, BEYOND, POISONED_KEYED };
+enum page_state { GOOD, POISONED, BEYOND };
 
 enum outcome { FATAL, RECOVERS, AS_PAGE_FAULT, FATAL_PAGE_FAULT, IN_USER_SPACE, UNRECOVERED };
 
@@ -808,13 +817,6 @@ static const struct grade_param {
 	      POISONED, AS_PAGE_FAULT),
 	INTEL("offlined page, local machine check", SRAR | DATA_LOAD, PAGE,
 	      MCG_RESTART | MCG_STATUS_LMCES, FAULT_FIXUP, POISONED, AS_PAGE_FAULT),
-#ifdef MCI_ADDR_PHYSADDR
-	INTEL("offlined page, more than its address in MCi_ADDR", SRAR | DATA_LOAD, PAGE,
-	      MCG_RESTART, FAULT_FIXUP, POISONED_KEYED, AS_PAGE_FAULT),
-#else
-	INTEL("offlined page, more than its address in MCi_ADDR", SRAR | DATA_LOAD, PAGE,
-	      MCG_RESTART, FAULT_FIXUP, POISONED_KEYED, FATAL),
-#endif
 	INTEL("page that is not offlined", SRAR | DATA_LOAD, PAGE, MCG_RESTART, FAULT_FIXUP, GOOD,
 	      FATAL),
 	INTEL("beyond memory", SRAR | DATA_LOAD, PAGE, MCG_RESTART, FAULT_FIXUP, BEYOND, FATAL),
@@ -881,9 +883,9 @@ static u64 page_in_state(struct kunit *test, enum page_state state)
 
 	page = page_mapped_by(0);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, page);
-	if (state != GOOD)
+	if (state == POISONED)
 		SetPageHWPoison(page);
-	return (u64)page_to_pfn(page) << PAGE_SHIFT | (state == POISONED_KEYED ? KEY : 0);
+	return (u64)page_to_pfn(page) << PAGE_SHIFT;
 }
 
 static int grade(struct mce *m, struct pt_regs *regs, u64 addr, u64 misc)
@@ -909,7 +911,7 @@ static void grade_kernel_load(struct kunit *test)
 	int severity;
 
 	be_cpu(param->vendor, param->recovers);
-	severity = grade(&m, &regs, addr + 0x40, param->misc);
+	severity = grade(&m, &regs, addr | BESIDES, param->misc);
 
 	KUNIT_EXPECT_EQ(test, in_guest() ? outcomes[param->outcome].guest :
 					   outcomes[param->outcome].bare, severity);
@@ -1068,7 +1070,7 @@ static void handler_runs_page_fault_fixup(struct kunit *test)
 	if (!can_handle())
 		kunit_skip(test, "this CPU has no machine check banks");
 
-	machine_check(&regs, page_in_state(test, POISONED) + 0x40);
+	machine_check(&regs, page_in_state(test, POISONED) | BESIDES);
 	KUNIT_EXPECT_EQ(test, instruction(FAULT_FIXUP + 1), regs.ip);
 	KUNIT_EXPECT_EQ(test, (unsigned long)X86_TRAP_PF, regs.ax);
 }
@@ -1089,10 +1091,7 @@ static void handler_pads_with_zeroes(struct kunit *test)
 	page = __va(addr);
 	memset(page - 8, 0x5a, 8);
 	regs.si = (unsigned long)page - 3;
-#ifdef MCI_ADDR_PHYSADDR
-	addr |= KEY;
-#endif
-	machine_check(&regs, addr + 0x40);
+	machine_check(&regs, addr | BESIDES);
 	KUNIT_EXPECT_EQ(test, instruction(ZEROPAD_FIXUP), regs.ip);
 #ifdef EX_TYPE_ZEROPAD
 	KUNIT_EXPECT_EQ(test, 0x5a5a5aUL, regs.ax);
