@@ -372,6 +372,10 @@ static void nospec_page_tables(struct kunit *test)
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, page);
 	pfn = page_to_pfn(page);
 	before = entry_of(pfn);
+	KUNIT_ASSERT_EQ(test, param->level, before.level);
+	kunit_info(test, "pfn 0x%lx in a %s mapping\n", pfn,
+		   param->level == PG_LEVEL_1G ? "1G" :
+		   param->level == PG_LEVEL_2M ? "2M" : "4K");
 	fake_offlining(test, 0);
 	start_listening(test);
 
