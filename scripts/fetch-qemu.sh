@@ -20,6 +20,7 @@ knows_succor() {
 qemu=$own
 if ! knows_succor "$own"; then
 	suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)-backports
+	# shellcheck disable=SC2034 # for apt_root(), which shellcheck sees with -x only
 	apt=$out.apt
 	apt_root main "$suite"
 	version=$(newest qemu-system-x86)
