@@ -18,6 +18,7 @@ for entry in "$from"/* "$from"/.[!.]*; do
 	*) cp -al "$entry" "$to.new/" ;;
 	esac
 done
+here=$(cd "$(dirname "$0")" && pwd)
 # git must not take the tree for a part of the repository around it
 cd "$to.new"
 GIT_CEILING_DIRECTORIES=$(cd .. && pwd)
@@ -25,7 +26,8 @@ export GIT_CEILING_DIRECTORIES
 for patch; do
 	echo "applying $patch"
 	git apply "$patch" || {
-		echo "apply: $patch does not apply to $from" >&2
+		echo "apply: $patch does not apply to $from:" >&2
+		"$here/rejects.sh" "$patch" >&2
 		exit 1
 	}
 done

@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #define PAGE 4096UL
-#define MB (1UL << 20)
+#define MB (1024UL * 1024)
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 

@@ -1,16 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# kernel.sh TREE FRAGMENT IMAGE
-# Build TREE in TREE/obj with FRAGMENT over tinyconfig, and copy the bzImage
-# to IMAGE. A symbol of FRAGMENT that does not take is an error.
+# kernel.sh TREE IMAGE FRAGMENT...
+# Build TREE in TREE/obj with each FRAGMENT (an absolute path) over tinyconfig, and
+# copy the bzImage to IMAGE. A symbol of FRAGMENT that does not take is an error.
 set -eu
 
 tree=$1
-fragment=$2
-image=$3
+image=$2
+shift 2
 
 # neither the caller's flags nor its job server: this is another build
-unset MAKEFLAGS MFLAGS MAKELEVEL
+unset MAKEFLAGS MFLAGS MAKELEVEL KBUILD_OUTPUT
 cc=gcc
 command -v ccache >/dev/null && cc="ccache gcc"
 
@@ -20,12 +20,12 @@ kmake() {
 
 mkdir -p "$tree/obj"
 kmake -s tinyconfig
-(cd "$tree" && scripts/kconfig/merge_config.sh -m -O obj obj/.config "$fragment" >/dev/null)
+(cd "$tree" && scripts/kconfig/merge_config.sh -m -O obj obj/.config "$@" >/dev/null)
 kmake -s olddefconfig
 
-lost=$(grep '^CONFIG_' "$fragment" | grep -Fxv -f "$tree/obj/.config" || true)
+lost=$(cat "$@" | grep '^CONFIG_' | grep -Fxv -f "$tree/obj/.config" || true)
 if [ -n "$lost" ]; then
-	echo "kernel.sh: $tree does not take these symbols of $fragment" \
+	echo "kernel.sh: $tree does not take these symbols of $*" \
 		"(renamed, or a dependency is missing):" >&2
 	echo "$lost" >&2
 	exit 1

@@ -74,8 +74,9 @@ for logs; do
 		# a record that is survived has a RIP, too: that of the end is of interest
 		rip='RIP: 0010:|'
 		grep -aqE 'Kernel panic|BUG: ' "$log" 2>/dev/null && rip="${rip}RIP 10:|"
-		grep -aE "${rip}BUG: |Machine check: |Kernel panic - not|^vmm: 1:1 map|mce-guest: (sigbus|write|value|fill|tables|alive|victim)" \
-			"$log" 2>/dev/null | sed 's/^\[[^]]*\] *//' | awk '!seen[$0]++' | head -n 8 |
-			sed 's/^/    /'
+		guest='mce-guest: (sigbus|write|value|fill|tables|alive|victim)'
+		grep -aE "${rip}BUG: |Machine check: |Kernel panic - not|^vmm: 1:1 map|$guest" \
+			"$log" 2>/dev/null | sed 's/^\[[^]]*\] *//' | awk '!seen[$0]++' |
+			head -n 8 | sed 's/^/    /'
 	done <"$logs/verdicts"
 done

@@ -8,6 +8,7 @@ set -u
 
 lab=$1 kernels=$2 logs=$3 kernel=$4
 backend=${machine:-tcg}
+kind=${machine:+mce_machine=$machine}
 shift 4
 # Seconds after which a run is taken for hung: by L1's clock, and by this machine's
 l1_limit=120
@@ -26,6 +27,6 @@ timeout --foreground -k 5 $((60 + $# * wall_limit)) qemu-system-x86_64 \
 	-accel tcg -icount shift=0,sleep=off -machine pc -cpu EPYC -m 2560 \
 	-nodefaults -no-user-config -display none -no-reboot \
 	-kernel "$lab/l1.bzImage" -initrd "$initrd" \
-	-append "console=ttyS0 panic=-1 mce_lab=l1 mce_limit=$l1_limit ${machine:+mce_machine=$machine }mce_runs=\"$*\"" \
+	-append "console=ttyS0 panic=-1 mce_lab=l1 mce_limit=$l1_limit $kind mce_runs=\"$*\"" \
 	-serial "file:$logs/$backend.$kernel.console" -serial stdio \
 	</dev/null 2>"$logs/$backend.$kernel.stderr" | l1_split "$logs" "$kernel"

@@ -1,0 +1,48 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# lacks.sh build|kernels|run
+# What this machine lacks to build the programs, the kernels, or to run them, as
+# "PROGRAM (PACKAGE)", in one line; nothing when it has all. Packages are Debian's.
+set -u
+
+lacks=
+need() {
+	lacks="$lacks${lacks:+, }$1 ($2)"
+}
+
+program() {
+	command -v "$1" >/dev/null || need "$1" "$2"
+}
+
+file() {
+	[ -e "$1" ] || need "$1" "$2"
+}
+
+case ${1:-} in
+build)
+	for pair in gcc=gcc pkg-config=pkg-config cpio=cpio gzip=gzip; do
+		program "${pair%=*}" "${pair#*=}"
+	done
+	file /sbin/mke2fs e2fsprogs
+	file /bin/busybox busybox-static
+	file /usr/bin/qemu-system-x86_64-microvm qemu-system-x86
+	file /usr/share/qemu/qboot.rom qemu-system-data
+	pkg-config --exists json-c 2>/dev/null || need json-c libjson-c-dev
+	;;
+kernels)
+	for pair in gcc=gcc make=make bc=bc bison=bison flex=flex git=git rsync=rsync; do
+		program "${pair%=*}" "${pair#*=}"
+	done
+	echo '#include <gelf.h>' | gcc -E - >/dev/null 2>&1 || need gelf.h libelf-dev
+	;;
+run)
+	for pair in qemu-system-x86_64=qemu-system-x86 setsid=util-linux xargs=findutils; do
+		program "${pair%=*}" "${pair#*=}"
+	done
+	;;
+*)
+	echo "usage: lacks.sh build|kernels|run" >&2
+	exit 2
+	;;
+esac
+echo "$lacks"
