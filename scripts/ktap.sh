@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+# Results as KTAP, numbered and counted. To be read with ".".
+
+number=0
+failed=0
+skipped=0
+
+# one LABEL COMMAND...: a check passes when the command does and says nothing. What it
+# says goes to the file $said.
+one() {
+	number=$((number + 1))
+	label=$1
+	shift
+	# shellcheck disable=SC2154 # the caller's
+	if "$@" >"$said" 2>&1 && [ ! -s "$said" ]; then
+		echo "ok $number $label"
+	else
+		failed=$((failed + 1))
+		echo "not ok $number $label"
+		tail -n 40 "$said" | sed 's/^/# /'
+	fi
+}
+
+# skip LABEL REASON
+skip() {
+	number=$((number + 1))
+	skipped=$((skipped + 1))
+	echo "ok $number $1 # SKIP $2"
+}
+
+# totals: what came out; status 1 when something failed
+totals() {
+	echo "# Totals: pass:$((number - failed - skipped)) fail:$failed skip:$skipped"
+	[ "$failed" -eq 0 ]
+}
