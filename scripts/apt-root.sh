@@ -77,6 +77,34 @@ newest() {
 	apt-cache -c "$apt/apt.conf" madison "$1" | awk 'NR == 1 { print $3 }'
 }
 
+# with_sources: make the root know source packages, too
+with_sources() {
+	sed '/^deb-src /d; p; s/^deb /deb-src /' "$apt/sources.list" >"$apt/sources.list.new"
+	mv "$apt/sources.list.new" "$apt/sources.list"
+	apt-get -q -c "$apt/apt.conf" -o APT::Update::Error-Mode=any update ||
+		die "cannot get a list of source packages that Debian signed: check the network," \
+			"or remove ${apt%/*} to start again with another mirror"
+}
+
+# source_versions SOURCE SERIES: all that the root's suite lists, newest first
+source_versions() {
+	apt-cache -c "$apt/apt.conf" showsrc --only-source "$1" |
+		sed -n "s/^Version: \($2\..*\)/\1/p" | sort -rVu
+}
+
+# source_package SOURCE VERSIONS OPTION...: download, to the current directory, the first
+# of VERSIONS that the mirror has (a mirror may not have all that it lists)
+source_package() {
+	name=$1
+	versions=$2
+	shift 2
+	for candidate in $versions; do
+		! apt-get -q -c "$apt/apt.conf" source --download-only "$@" "$name=$candidate" ||
+			return 0
+	done
+	return 1
+}
+
 # unpack PACKAGE VERSION DIR: download it, check it, extract it to DIR
 unpack() {
 	rm -f -- "$apt"/cache/archives/*.deb

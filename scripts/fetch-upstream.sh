@@ -8,33 +8,22 @@
 # the series that it has; with none at all, DIR/upstream is empty.
 set -eu
 
+# shellcheck source=scripts/apt-root.sh
+. "$(dirname "$0")/apt-root.sh"
+
 dir=$(cd "$1" && pwd)
 apt=$dir/apt
+with_sources
+
 read -r package version suite <"$dir/source"
-
-
-sed '/^deb-src /d; p; s/^deb /deb-src /' "$apt/sources.list" >"$apt/sources.list.new"
-mv "$apt/sources.list.new" "$apt/sources.list"
-apt-get -q -c "$apt/apt.conf" -o APT::Update::Error-Mode=any update || {
-	echo "fetch-upstream: cannot get a list of $suite that Debian signed: check the" \
-		"network, or remove $dir/source to start again with another mirror" >&2
-	exit 1
-}
-
 source=$(apt-cache -c "$apt/apt.conf" show "$package=$version" |
 	awk '$1 == "Source:" { print $2; exit }')
 source=${source:-linux}
-series=${package#linux-source-}
 rm -rf "$dir/unpack"
 mkdir "$dir/unpack"
 cd "$dir/unpack"
-for candidate in "$version" $(apt-cache -c "$apt/apt.conf" showsrc --only-source "$source" |
-	sed -n "s/^Version: \($series\..*\)/\1/p" | sort -rVu); do
-	if apt-get -q -c "$apt/apt.conf" source --download-only --tar-only \
-		"$source=$candidate"; then
-		break
-	fi
-done
+source_package "$source" "$version $(source_versions "$source" "${package#linux-source-}")" \
+	--tar-only || echo "no source package of $package in $suite that can be downloaded"
 cd ..
 : >upstream.new
 for tarball in unpack/*.orig.tar.xz; do
