@@ -3,6 +3,7 @@
 
 TREE ?= 6.12
 SCENARIO ?=
+FOR ?= list
 
 B := $(CURDIR)/build
 T := $(B)/$(TREE)
@@ -32,10 +33,10 @@ CHECK := $(shell cd patches && printf '%s\n' * | sort -V)
 endif
 
 # for scripts/apt-root.sh, for run.sh, and for check.sh
-export MIRROR SECURITY_MIRROR BACKEND KUNIT_TOOL
+export MIRROR SECURITY_MIRROR BACKEND KUNIT_TOOL UPSTREAM
 
 goals := $(or $(MAKECMDGOALS),help)
-ifneq ($(filter-out help clean distclean deps,$(goals)),)
+ifneq ($(filter-out help clean distclean deps between,$(goals)),)
 PATCHDIR := $(shell scripts/patchdir.sh '$(TREE)')
 ifeq ($(PATCHDIR),)
 $(error no tree to work on)
@@ -55,12 +56,16 @@ help:
 #:   make demo [TREE=7.3]     fetch, build and run: the failure before, the living guest after
 #:   make check [TREE=7.3] [SCENARIO=replug] [BACKEND=bochs]
 #:                            lint and all scenarios, or one, against what they must do
-#:   make lint [TREE=7.3]     only our C, shell and patches
+#:   make lint [TREE=7.3]     only our C and shell, and the series as it is exported, built in many ways
 #:   make grades [TREE=7.3]   only the kernels' grading of machine checks, compared
 #:   make kunit [TREE=7.3]    only the KUnit suite, as a guest and on bare metal
 #:   make mutate [TREE=7.3] [MUTATION=any-page]
 #:                            break the code in many ways, or one: the suite has to notice
 #:   make kernels [TREE=7.3]  only the two guest kernels, build/TREE/*.bzImage
+#:   make export [TREE=7.3] [FOR=stable|debian]
+#:                            the series as mails, the fix for stable, or for Debian's package, in out/TREE
+#:   make debian [TREE=7.3]   prove that Debian's source package takes the latter
+#:   make between             only which patches apply to the series that have none of their own
 #:   make deps                only the Debian packages that all this needs
 #:   make clean               remove what was built, keep the fetched sources
 #:   make distclean           remove build/
@@ -79,7 +84,8 @@ check: | deps
 .PHONY: check
 
 lint: $(T)/patched.bzImage $(T)/upstream
-	@scripts/lint.sh $(T) $(PATCHDIR)
+	@scripts/lint/lint.sh $(T) $(PATCHDIR); status=$$?; \
+		scripts/lint/series.sh $(T) $(PATCHDIR) && exit $$status
 .PHONY: lint
 
 grades: $(T)/patched.bzImage
@@ -94,9 +100,21 @@ mutate: $(T)/patched.bzImage $(B)/$(L1_TREE)/source
 	@scripts/kunit/mutate.sh $(notdir $(PATCHDIR)) $(T) $(KUNIT_TOOL) $(MUTATION)
 .PHONY: mutate
 
+export:
+	@scripts/export/export.sh '$(TREE)' '$(PATCHDIR)' '$(FOR)' out
+.PHONY: export
+
+debian: $(T)/source
+	@scripts/debian.sh $(T) $(PATCHDIR)
+.PHONY: debian
+
+between: | deps
+	@scripts/between.sh $(B)/between
+.PHONY: between
+
 kernels: $(T)/unpatched.hook.cpio $(T)/patched.hook.cpio
 lab: $(LAB)/stock.bzImage $(LAB)/l1.bzImage $(LAB)/qemu-amd
-	@$(MAKE) --no-print-directory -s -C $(SELFTEST) OUT=$(LAB) QEMU_AMD=$(LAB)/qemu-amd
+	@$(MAKE) --no-print-directory -s -C $(SELFTEST) LACKS= OUTPUT=$(LAB) QEMU_AMD=$(LAB)/qemu-amd
 .PHONY: kernels lab
 
 deps:
@@ -108,9 +126,13 @@ deps:
 $(B)/%/source: | deps
 	@$(STEP) $(LOG)/fetch-$*.log "fetch linux-source-$*" scripts/fetch.sh $* $(@D)
 
-$(T)/unpatched.bzImage: $(T)/source $(SELFTEST)/configs/guest.config
+# absolute, as the kernel's build is elsewhere
+GUEST_CONFIG := $(addprefix $(CURDIR)/$(SELFTEST)/,guest.config config)
+L1_CONFIG := $(CURDIR)/$(SELFTEST)/lab/l1.config
+
+$(T)/unpatched.bzImage: $(T)/source $(GUEST_CONFIG)
 	@$(STEP) $(LOG)/$(TREE)/unpatched.log "build the guest kernel $(TREE), as Debian ships it" \
-		$(SELFTEST)/kernel.sh $(T)/unpatched $(CURDIR)/$(SELFTEST)/configs/guest.config $@
+		$(SELFTEST)/kernel.sh $(T)/unpatched $@ $(GUEST_CONFIG)
 
 # the folder as well: a patch that comes or goes changes nothing else
 $(T)/patched.bzImage: $(T)/unpatched.bzImage $(PATCHES) $(PATCHDIR)
@@ -119,7 +141,7 @@ $(T)/patched.bzImage: $(T)/unpatched.bzImage $(PATCHES) $(PATCHDIR)
 	@# so that only what the patches touch is compiled
 	@cp -a $(T)/unpatched/obj $(T)/patched/
 	@$(STEP) $(LOG)/$(TREE)/patched.log "build the guest kernel $(TREE), patched" \
-		$(SELFTEST)/kernel.sh $(T)/patched $(CURDIR)/$(SELFTEST)/configs/guest.config $@
+		$(SELFTEST)/kernel.sh $(T)/patched $@ $(GUEST_CONFIG)
 
 HOOK := $(SELFTEST)/hook
 
@@ -133,12 +155,12 @@ $(T)/upstream: $(T)/source
 
 L1_PATCHES := $(addprefix $(CURDIR)/,$(wildcard $(SELFTEST)/lab/*.patch))
 
-$(LAB)/stock.bzImage: $(B)/$(L1_TREE)/source $(SELFTEST)/configs/l1.config
+$(LAB)/stock.bzImage: $(B)/$(L1_TREE)/source $(L1_CONFIG)
 	@mkdir -p $(@D)
 	@$(STEP) $(LOG)/stock-copy.log "copy the source for L1's kernel" \
 		scripts/apply.sh $(B)/$(L1_TREE)/unpatched $(LAB)/stock
 	@$(STEP) $(LOG)/stock.log "build L1's kernel, $(L1_TREE) with KVM" \
-		$(SELFTEST)/kernel.sh $(LAB)/stock $(CURDIR)/$(SELFTEST)/configs/l1.config $@
+		$(SELFTEST)/kernel.sh $(LAB)/stock $@ $(L1_CONFIG)
 
 $(LAB)/l1.bzImage: $(LAB)/stock.bzImage $(L1_PATCHES)
 	@$(STEP) $(LOG)/l1-apply.log "apply $(SELFTEST)/lab" \
@@ -146,7 +168,7 @@ $(LAB)/l1.bzImage: $(LAB)/stock.bzImage $(L1_PATCHES)
 	@# so that only what the patches touch is compiled
 	@cp -a $(LAB)/stock/obj $(LAB)/l1/
 	@$(STEP) $(LOG)/l1.log "build L1's kernel for Intel guests on SVM" \
-		$(SELFTEST)/kernel.sh $(LAB)/l1 $(CURDIR)/$(SELFTEST)/configs/l1.config $@
+		$(SELFTEST)/kernel.sh $(LAB)/l1 $@ $(L1_CONFIG)
 
 $(LAB)/qemu-amd: | deps
 	@mkdir -p $(@D)

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # check.sh TREES [SCENARIO]
 # All tests of each of TREES: that it builds, the lint, the grading rules, the KUnit
-# suite, then the scenarios. With SCENARIO, only that. Ends with a table of all
+# suite, then the scenarios; for more than one, then the series between them. With
+# SCENARIO, only that. Ends with a table of all
 # trees; the last line is "N passed, N failed, N skipped". Exit status 0 when nothing
 # failed and something passed. The environment has KUNIT_TOOL, TOOL of kunit.sh.
 set -u
@@ -39,9 +40,10 @@ one_tree() {
 		return
 	fi
 	echo "ok - build $tree"
-	if [ -z "$scenario" ]; then
-		scripts/lint.sh "$build/$tree" "$patchdir" || echo "# lint of $tree: failed"
-	fi
+	[ -n "$scenario" ] || scripts/lint/lint.sh "$build/$tree" "$patchdir" ||
+		echo "# lint of $tree: failed"
+	[ -n "$scenario" ] || scripts/lint/series.sh "$build/$tree" "$patchdir" ||
+		echo "# lint of the series for $tree: failed"
 	[ -n "$scenario" ] || scripts/grades/grades.sh "$build/$tree" ||
 		echo "# grades of $tree: failed"
 	[ -n "$scenario" ] || scripts/kunit/kunit.sh "$build/$tree/patched" "$KUNIT_TOOL" \
@@ -55,6 +57,9 @@ for tree in $trees; do
 	rm -rf "$build/log/$tree/check"
 	one_tree "$tree"
 done 2>&1 | tee -i "$results"
+if [ -z "$scenario" ] && [ "${trees#* }" != "$trees" ]; then
+	scripts/between.sh "$build/between" 2>&1 | tee -i -a "$results"
+fi
 
 logs=
 for tree in $trees; do

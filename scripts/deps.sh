@@ -8,7 +8,8 @@ packages="
 bc bison busybox-static cpio e2fsprogs flex gcc gzip libc6-dev libelf-dev
 libjson-c-dev make perl pkg-config xz-utils
 bochs bochs-term grub-common grub-pc-bin mtools seabios xorriso
-debian-archive-keyring git python3 qemu-system-x86 shellcheck
+debian-archive-keyring dpkg-dev git patch python3 python3-sphinx python3-yaml qemu-system-x86
+quilt shellcheck sparse
 "
 
 missing=

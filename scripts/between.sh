@@ -1,0 +1,75 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# between.sh DIR
+# Which folder of patches applies to the kernels between those that have one: the upstream
+# tarballs that Debian's suite for new kernels lists, and the mirror still has. They are
+# downloaded to DIR, by an apt root there, and only when they are not there already.
+# Prints KTAP, a line a series, and a table; exit status 1 when a series is taken by
+# neither of the folders next to it.
+set -eu
+
+# shellcheck source=scripts/apt-root.sh
+. scripts/apt-root.sh
+# shellcheck source=scripts/ktap.sh
+. scripts/ktap.sh
+
+dir=$(mkdir -p "$1" && cd "$1" && pwd)
+apt=$dir/apt
+log=$PWD/build/log/between.log
+mkdir -p "${log%/*}"
+row=$(awk '$1 == "*" { print $2, $3 }' scripts/suites)
+have=$(cd patches && printf '%s\n' * | sort -V)
+
+if ! {
+	apt_root "${row% *}" "${row#* }" && with_sources
+} >"$log" 2>&1; then
+	echo "not ok - series in between: no list of Debian's source packages"
+	tail -n 5 "$log" | sed 's/^/# /'
+	exit 1
+fi
+
+# all between the oldest and the newest folder that have none
+all=$(source_versions linux '[0-9]*' | sed 's/^\([0-9]*\.[0-9]*\)\..*/\1/' | sort -Vu)
+between=$(printf '%s\n%s\n' "$have" "$all" | sort -Vu | sed "0,/^$(echo "$have" | head -n 1)\$/d" |
+	sed "/^$(echo "$have" | tail -n 1)\$/,\$d" | grep -Fxv "$have")
+
+table="| upstream | patches | |
+| --- | --- | --- |"
+echo "KTAP version 1"
+echo "1..$(echo "$between" | wc -w)"
+for series in $between; do
+	tarball=$(find "$dir" -name "linux_$series.*.orig.tar.xz" | sort -V | tail -n 1)
+	if [ -z "$tarball" ] && (cd "$dir" && source_package linux \
+		"$(source_versions linux "$series")" --tar-only) >>"$log" 2>&1; then
+		tarball=$(find "$dir" -name "linux_$series.*.orig.tar.xz")
+	fi
+	if [ -z "$tarball" ]; then
+		skip "patches for $series" "the mirror has no tarball of it"
+		table="$table
+| $series | | not on the mirror |"
+		continue
+	fi
+	number=$((number + 1))
+	version=$(basename "$tarball" .orig.tar.xz | sed 's/.*_//')
+	nearest=$(basename "$(scripts/patchdir.sh "$series")")
+	other=$(printf '%s\n' "$have" "$series" | sort -V | grep -Fx -B 1 "$series" | head -n 1)
+	why=
+	for folder in $nearest $other; do
+		if why="$why$(scripts/git-am.sh "$tarball" "$PWD/patches/$folder"/*.patch 2>&1)"; then
+			echo "ok $number patches/$folder applies to upstream's $version"
+			table="$table
+| $version | $folder | applies |"
+			continue 2
+		fi
+	done
+	failed=$((failed + 1))
+	echo "not ok $number patches for upstream's $version: neither $nearest nor $other applies"
+	echo "$why" | sed 's/^/# /'
+	table="$table
+| $version | $nearest, $other | neither applies |"
+done
+status=0
+totals || status=1
+echo
+echo "$table"
+exit "$status"
