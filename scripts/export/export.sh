@@ -219,8 +219,10 @@ recipients() {
 	mails=$(cd "$new" && find "$PWD" -name '0*.patch' ! -name '0000-*' | sort)
 	(
 		cd "$source/unpatched"
+		# that of 5.10 complains of no git although it is told to use none
 		# shellcheck disable=SC2086 # a list of words
-		perl scripts/get_maintainer.pl --no-git --no-git-fallback --roles $mails
+		perl scripts/get_maintainer.pl --no-git --no-git-fallback --roles $mails \
+			2>"$work/.git/complaints"
 	) | awk -v for_whom="$for" '
 		BEGIN { if (for_whom == "stable") print "--to=stable@vger.kernel.org" }
 		{
@@ -229,7 +231,8 @@ recipients() {
 			print to $0
 		}' >"$new/recipients"
 	[ "$for" = stable ] || echo "--suppress-cc=bodycc" >>"$new/recipients"
-	grep -q '^--to=' "$new/recipients" || die "get_maintainer.pl of $package finds nobody"
+	grep -q '^--to=' "$new/recipients" || die "get_maintainer.pl of $package finds nobody:" \
+		"$(cat "$work/.git/complaints")"
 }
 
 debian() {

@@ -20,7 +20,7 @@ kmake() {
 
 mkdir -p "$tree/obj"
 kmake -s tinyconfig
-(cd "$tree" && scripts/kconfig/merge_config.sh -m -O obj obj/.config "$@" >/dev/null)
+(cd "$tree" && scripts/kconfig/merge_config.sh -O obj -m obj/.config "$@" >/dev/null)
 kmake -s olddefconfig
 
 lost=$(cat "$@" | grep '^CONFIG_' | grep -Fxv -f "$tree/obj/.config" || true)

@@ -15,7 +15,7 @@ program() {
 }
 
 file() {
-	[ -e "$1" ] || need "$1" "$2"
+	[ -e "$2" ] || need "$2" "$1"
 }
 
 case ${1:-} in
@@ -23,10 +23,10 @@ build)
 	for pair in gcc=gcc pkg-config=pkg-config cpio=cpio gzip=gzip; do
 		program "${pair%=*}" "${pair#*=}"
 	done
-	file /sbin/mke2fs e2fsprogs
-	file /bin/busybox busybox-static
-	file /usr/bin/qemu-system-x86_64-microvm qemu-system-x86
-	file /usr/share/qemu/qboot.rom qemu-system-data
+	file e2fsprogs /sbin/mke2fs
+	file busybox-static /bin/busybox
+	file qemu-system-x86 /usr/bin/qemu-system-x86_64-microvm
+	file qemu-system-data /usr/share/qemu/qboot.rom
 	pkg-config --exists json-c 2>/dev/null || need json-c libjson-c-dev
 	;;
 kernels)
