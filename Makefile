@@ -71,6 +71,7 @@ help:
 #:   make distclean           remove build/
 #:   make help                this list
 #:
+#: UPSTREAM='ID ID' names the commits in mainline to FOR=stable.
 #: MIRROR= and SECURITY_MIRROR= name other Debian mirrors than those of this machine's apt.
 
 demo: kernels lab

@@ -23,7 +23,7 @@ here=$PWD/scripts/export
 source=build/$tree
 out=$4/$tree
 new=$4/.$tree.new
-work=$PWD/build/$tree/export
+work=
 newest=$(cd patches && printf '%s\n' * | sort -V | tail -n 1)
 
 die() {
@@ -77,16 +77,18 @@ if [ "$for" = stable ] && [ -n "${UPSTREAM:-}" ] &&
 	[ "$(printf '%s\n' $UPSTREAM | grep -Ecx '[0-9a-f]{40}')" -ne $# ]; then
 	die "UPSTREAM='$UPSTREAM': it is a commit of 40 hex digits for each of the $# patches"
 fi
-rm -rf "$work" "$new"
+rm -rf "$new"
 mkdir -p "$new" || die "cannot write to $4"
 clean_up() {
 	# interrupted between the two moves at the end
 	[ ! -e "$new.old" ] || [ -e "$out" ] || mv "$new.old" "$out"
-	rm -rf "$work" "$new" "$new.old"
+	[ -z "$work" ] || rm -rf "$work"
+	rm -rf "$new" "$new.old"
 }
 trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
+work=$(mktemp -d)
 scripts/git-am.sh -o "$work" "$source/unpatched" "$@" ||
 	die "$patchdir is for another tree than $package $version of $suite"
 
@@ -126,6 +128,8 @@ maintainers() {
 new_files() {
 	folder=$(awk -v number="$1" '$1 == number { print $2 }' "$here/new-files")
 	[ -n "$folder" ] || return 0
+	[ -n "$(git ls-files "$folder")" ] ||
+		die "git ls-files finds nothing in $folder: run this in a git clone"
 	git ls-files "$folder" | while read -r file; do
 		to=$work/$(echo "$file" | sed "s|^Documentation/arch/x86/|$documentation/|")
 		mkdir -p "$(dirname "$to")"
