@@ -100,8 +100,9 @@ targets() {
 	! grep -q '^CONFIG_MEMORY_FAILURE=y' "$work/$1/.config" || echo mm/memory-failure.o
 }
 
-# what gcc with W=1 and sparse have to say of the files that the series touches, without
-# line numbers, and how often
+# What gcc with W=1 and sparse have to say when they compile what the series touches:
+# without line numbers, and how often. What is in a file that the series does not touch,
+# a header, is there whether one more file includes it or not.
 warnings() {
 	config all || return 1
 	objects=$(echo "$touched" | sed -n 's/\.c$/.o/p' | while read -r object; do
@@ -113,12 +114,18 @@ warnings() {
 		(cd "$work/obj-all" && rm -f $objects)
 		kmake O=obj-all W=1 C=2 $(echo "$objects" | grep -e '^arch' -e '^mm' -e '^drivers')
 	} || return 1
-	sed -nE 's/:[0-9]+(:[0-9]+)?:/:/g; /(warning|error):/p' "$log/make" | sort | uniq -c
+	sed -nE 's/:[0-9]+(:[0-9]+)?:/:/g; /(warning|error):/s|^(\.\./)*||p' "$log/make" |
+		sort | uniq -c | while read -r times warning; do
+		echo "$touched" | grep -Fxq "${warning%%:*}" || times=1
+		echo "$times $warning"
+	done
 }
 
-# what NEW has that OLD has not
+# grown OLD NEW: the lines, each with a number before it, that NEW has more often
 grown() {
-	comm -13 "$1" "$2"
+	awk '{ times = $1; $1 = "" }
+		FILENAME == ARGV[1] { old[$0] = times; next }
+		times > old[$0] + 0 { print times $0 }' "$1" "$2"
 }
 
 # the patches in the selftest have blanks before tabs, as patches do
