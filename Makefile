@@ -84,9 +84,9 @@ check: | deps
 	@scripts/check.sh '$(CHECK)' $(SCENARIO)
 .PHONY: check
 
-lint: $(T)/patched.bzImage $(T)/upstream
+lint: $(T)/patched.bzImage $(T)/upstream $(B)/lint/sparse
 	@scripts/lint/lint.sh $(T) $(PATCHDIR); status=$$?; \
-		scripts/lint/series.sh $(T) $(PATCHDIR) && exit $$status
+		scripts/lint/series.sh $(T) $(PATCHDIR) $(B)/lint/sparse && exit $$status
 .PHONY: lint
 
 grades: $(T)/patched.bzImage
@@ -175,8 +175,12 @@ $(LAB)/qemu-amd: | deps
 	@mkdir -p $(@D)
 	@$(STEP) $(LOG)/fetch-qemu.log "find a QEMU with SUCCOR for AMD guests" scripts/fetch-qemu.sh $@
 
+$(B)/lint/sparse: | deps
+	@mkdir -p $(@D)
+	@$(STEP) $(LOG)/fetch-sparse.log "find a sparse for the newest trees" scripts/fetch-sparse.sh $@
+
 clean:
-	rm -rf $(LAB) $(LOG) $(B)/*/patched $(B)/*/mutant $(B)/*/kunit-mutant $(B)/*/unpatched/obj $(B)/*/grades $(B)/*/*.bzImage $(B)/*/*.hook.cpio
+	rm -rf $(LAB) $(LOG) $(B)/*/patched $(B)/*/mutant $(B)/*/kunit-mutant $(B)/*/unpatched/obj $(B)/*/grades $(B)/*/series $(B)/*/mails $(B)/*/debian $(B)/*/*.bzImage $(B)/*/*.hook.cpio
 distclean:
 	rm -rf $(B)
 .PHONY: clean distclean

@@ -33,7 +33,7 @@ one_tree() {
 	# the mirror may have it by now
 	[ -s "$build/$tree/upstream" ] || rm -f "$build/$tree/upstream"
 	targets='kernels lab'
-	[ -n "$scenario" ] || targets="$targets $build/$tree/upstream"
+	[ -n "$scenario" ] || targets="$targets $build/$tree/upstream $build/lint/sparse"
 	# shellcheck disable=SC2086 # a list of words
 	if ! make --no-print-directory -s $targets TREE="$tree" 2>&1; then
 		echo "not ok - build $tree"
@@ -42,7 +42,7 @@ one_tree() {
 	echo "ok - build $tree"
 	[ -n "$scenario" ] || scripts/lint/lint.sh "$build/$tree" "$patchdir" ||
 		echo "# lint of $tree: failed"
-	[ -n "$scenario" ] || scripts/lint/series.sh "$build/$tree" "$patchdir" ||
+	[ -n "$scenario" ] || scripts/lint/series.sh "$build/$tree" "$patchdir" "$build/lint/sparse" ||
 		echo "# lint of the series for $tree: failed"
 	[ -n "$scenario" ] || scripts/grades/grades.sh "$build/$tree" ||
 		echo "# grades of $tree: failed"

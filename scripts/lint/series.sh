@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# series.sh DIR PATCHDIR
+# series.sh DIR PATCHDIR SPARSE
 # Check the series that export.sh makes of PATCHDIR for the kernel in DIR/unpatched, as
 # its readers will: checkpatch --strict on each mail, each patch built on its own, with
 # gcc's W=1 and sparse, under the configurations in "configs", kernel-doc, and the
@@ -14,6 +14,7 @@ set -u
 
 dir=$(cd "$1" && pwd)
 patchdir=$2
+sparse=$3
 here=$PWD/scripts/lint
 tree=$(basename "$dir")
 work=$dir/series
@@ -29,7 +30,7 @@ unset MAKEFLAGS MFLAGS MAKELEVEL
 
 # in the series' tree; says what make has to say only when that fails
 kmake() {
-	make -s -C "$work" -j"$(nproc)" CC="$cc" "$@" >"$log/make" 2>&1 || {
+	make -C "$work" -j"$(nproc)" CC="$cc" "$@" >"$log/make" 2>&1 || {
 		cat "$log/make"
 		return 1
 	}
@@ -112,8 +113,9 @@ warnings() {
 	# shellcheck disable=SC2046,SC2086 # lists of words
 	{
 		(cd "$work/obj-all" && rm -f $objects)
-		kmake O=obj-all W=1 C=2 $(echo "$objects" | grep -e '^arch' -e '^mm' -e '^drivers')
+		kmake O=obj-all W=1 C=2 CHECK="$sparse" $(echo "$objects" | grep -e '^arch' -e '^mm' -e '^drivers')
 	} || return 1
+	grep -c '^  CHECK ' "$log/make" >"$log/checked"
 	sed -nE 's/:[0-9]+(:[0-9]+)?:/:/g; /(warning|error):/s|^(\.\./)*||p' "$log/make" |
 		sort | uniq -c | while read -r times warning; do
 		echo "$touched" | grep -Fxq "${warning%%:*}" || times=1
@@ -139,6 +141,9 @@ if ! scripts/apply.sh "$dir/unpatched" "$work" >"$log/apply" 2>&1 ||
 	echo "not ok - build $tree without the series"
 	cat "$log/apply" "$log/warnings.0000" 2>/dev/null | tail -n 20 | sed 's/^/# /'
 	exit 1
+fi
+if [ "$(cat "$log/checked")" -eq 0 ]; then
+	skip "sparse, $tree" "$sparse is not one that this tree takes, see scripts/fetch-sparse.sh"
 fi
 before=0000
 for mail in $mails; do

@@ -37,7 +37,11 @@ step() {
 copy() {
 	rsync -a --delete --link-dest="$tree" --exclude=/.git --exclude=/obj \
 		--exclude=/tools/testing/selftests --exclude="/${work#"$tree"/}" "$tree/" "$1/"
-	[ ! -e "$1/.config" ] || make -s -C "$1" mrproper
+	# what the kernel's Makefile takes for built in place
+	if [ -e "$1/.config" ] || [ -e "$1/include/config" ] ||
+		[ -e "$1/arch/x86/include/generated" ]; then
+		make -s -C "$1" mrproper
+	fi
 }
 
 reason=

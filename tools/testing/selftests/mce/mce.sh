@@ -40,5 +40,7 @@ done
 	echo "amd QEMU was older than 9.1 and had no SUCCOR: build with QEMU_AMD=" >>"$missing"
 
 # run.sh has the kernels of L1 beside the rest of the lab
-ln -sf ../vmm ../*.cpio "$kernels/"
+for file in vmm *.cpio; do
+	ln -sf "../$file" "$kernels/"
+done
 ./run.sh -m "$missing" "$kernels" "$kernels" logs "$(cat "$kernels/series")" "$@"
