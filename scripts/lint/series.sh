@@ -31,7 +31,8 @@ unset MAKEFLAGS MFLAGS MAKELEVEL
 # in the series' tree; says what make has to say only when that fails
 kmake() {
 	make -C "$work" -j"$(nproc)" CC="$cc" "$@" >"$log/make" 2>&1 || {
-		cat "$log/make"
+		# not what was built before it
+		grep -vE '^  [A-Z]+( \[M\])? ' "$log/make"
 		return 1
 	}
 }
