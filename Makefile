@@ -42,7 +42,9 @@ ifeq ($(PATCHDIR),)
 $(error no tree to work on)
 endif
 ifneq ($(PATCHDIR),patches/$(TREE))
-$(info note: no patches/$(TREE): trying $(PATCHDIR), the nearest older one)
+ifeq ($(MAKELEVEL),0)
+$(info note: no patches/$(TREE): trying $(PATCHDIR), the nearest)
+endif
 endif
 PATCHES := $(addprefix $(CURDIR)/,$(sort $(wildcard $(PATCHDIR)/*.patch)))
 endif

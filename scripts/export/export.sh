@@ -78,7 +78,7 @@ if [ "$for" = stable ] && [ -n "${UPSTREAM:-}" ] &&
 	die "UPSTREAM='$UPSTREAM': it is a commit of 40 hex digits for each of the $# patches"
 fi
 rm -rf "$new"
-mkdir -p "$new" || die "cannot write to $4"
+mkdir -p "$new" || die "cannot write to ${out%/*}"
 clean_up() {
 	# interrupted between the two moves at the end
 	[ ! -e "$new.old" ] || [ -e "$out" ] || mv "$new.old" "$out"
@@ -214,7 +214,8 @@ mails() {
 	prefix=PATCH
 	[ "$for" = list ] && [ "$tree" = "$newest" ] || prefix="PATCH $tree"
 	in_work format-patch -q --zero-commit --abbrev=12 --cover-letter --cover-from-description=subject \
-		--subject-prefix="$prefix" -o "$(realpath "$new")" base
+		--subject-prefix="$prefix" -o "$(realpath "$new")" base ||
+		die "cannot write the mails to ${out%/*}: is the disk full?"
 }
 
 # An option of git send-email a line. Tip does not want stable to get the mails of a
@@ -242,7 +243,8 @@ recipients() {
 debian() {
 	folder=bugfix/x86
 	in_work format-patch -q --zero-commit --abbrev=12 -k --no-signature --add-header="Forwarded: no" \
-		--add-header="Last-Update: $(date +%Y-%m-%d)" -o "$(realpath "$new")/$folder" base
+		--add-header="Last-Update: $(date +%Y-%m-%d)" -o "$(realpath "$new")/$folder" base ||
+		die "cannot write the patches to ${out%/*}: is the disk full?"
 	for mail in "$new/$folder"/*.patch; do
 		name=$(basename "$mail" | sed 's/^[0-9]*-//')
 		mv "$mail" "$new/$folder/$name"
