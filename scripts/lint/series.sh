@@ -14,11 +14,12 @@ set -u
 
 dir=$(cd "$1" && pwd)
 patchdir=$2
-sparse=$3
+sparse=$(realpath "$3")
 here=$PWD/scripts/lint
 tree=$(basename "$dir")
 work=$dir/series
 log=$PWD/build/log/$tree/lint
+# shellcheck disable=SC2034 # for one()
 said=$log/one
 mkdir -p "$log"
 trap 'exit 130' INT
