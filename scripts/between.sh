@@ -14,6 +14,7 @@ set -eu
 . scripts/ktap.sh
 
 dir=$(mkdir -p "$1" && cd "$1" && pwd)
+# shellcheck disable=SC2034 # for apt_root(), which shellcheck sees with -x only
 apt=$dir/apt
 log=$PWD/build/log/between.log
 mkdir -p "${log%/*}"
