@@ -86,6 +86,12 @@ with_sources() {
 			"or remove ${apt%/*} to start again with another mirror"
 }
 
+# source_of LINUX-PACKAGE VERSION: the source package that it was built from
+source_of() {
+	apt-cache -c "$apt/apt.conf" show "$1=$2" |
+		awk '$1 == "Source:" { name = $2 } END { print name ? name : "linux" }'
+}
+
 # source_versions SOURCE SERIES: all that the root's suite lists, newest first
 source_versions() {
 	apt-cache -c "$apt/apt.conf" showsrc --only-source "$1" |

@@ -46,9 +46,7 @@ touched=$(git apply --numstat "$patches"/bugfix/x86/*.patch | cut -f 3 |
 echo "KTAP version 1"
 echo "1..2"
 with_sources >>"$log"
-source=$(apt-cache -c "$apt/apt.conf" show "$package=$version" |
-	awk '$1 == "Source:" { print $2; exit }')
-source=${source:-linux}
+source=$(source_of "$package" "$version")
 if (cd "$work" && source_package "$source" \
 	"$version $(source_versions "$source" "$series")") >>"$log" 2>&1; then
 	what="source package $(basename "$work"/*.dsc .dsc | tr _ ' ')"

@@ -16,9 +16,7 @@ apt=$dir/apt
 with_sources
 
 read -r package version suite <"$dir/source"
-source=$(apt-cache -c "$apt/apt.conf" show "$package=$version" |
-	awk '$1 == "Source:" { print $2; exit }')
-source=${source:-linux}
+source=$(source_of "$package" "$version")
 rm -rf "$dir/unpack"
 mkdir "$dir/unpack"
 cd "$dir/unpack"
