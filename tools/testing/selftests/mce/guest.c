@@ -18,6 +18,21 @@
  *   stalls                  the longest that one of them stood still since the
  *                           last time. -> stalls max_us=
  *   calm                    let go of them. -> calm
+ *   work SEED               have processes do all kinds of things (work.c). -> work
+ *   rest                    let go of them. -> rest died= (how many failed, or were
+ *                           not there any more) rounds= (how much they did)
+ *   usage                   what the kernel uses for itself, caches dropped.
+ *                           -> usage slab_kb= pagetables_kb=
+ *   quiet, loud             no message of the kernel on the console any more, or all
+ *                           of them again. Answers come always, but those of the hook
+ *                           module. -> quiet, loud
+ *   corrupted KB            wait until HardwareCorrupted is that. -> corrupted kb=
+ *   interrupts              of all CPUs since boot. -> interrupts tlb= (flushes of
+ *                           user mappings) call= (function calls, those of the
+ *                           kernel's mappings among them) mce=
+ *   hit                     whether a victim that is a target goes on, or does not.
+ *                           -> hit killed= (by which signal; 0: by none)
+ *   offline CPU             take that CPU offline. -> offline
  *   poll SECONDS            look into the banks that often. -> poll
  *   here                    nothing: the guest gets as far as that. -> here
  *   alive                   proof of life. -> alive fork= HardwareCorrupted=
@@ -30,8 +45,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,10 +70,16 @@
 #define CPUS_MAX 16
 
 static int kmsg;
+static bool quiet;
 
 void log_record(const char *record, int len)
 {
-	if (write(kmsg, record, len) != len)
+	/* what nobody else writes to carries lines whole, too */
+	const char *text = quiet ? strchr(record, '>') + 1 : record;
+	int fd = quiet ? STDOUT_FILENO : kmsg;
+
+	len -= text - record;
+	if (write(fd, text, len) != len)
 		_exit(1);
 }
 
@@ -64,12 +87,16 @@ void log_record(const char *record, int len)
 
 static pid_t victim;
 static int to_victim, from_victim;
+unsigned long *heartbeat;
 
 static int start_victim(void)
 {
 	int to[2], from[2];
 
-	if (pipe(to) || pipe(from))
+	if (!heartbeat)
+		heartbeat = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (heartbeat == MAP_FAILED || pipe(to) || pipe(from))
 		return -1;
 	victim = fork();
 	if (victim < 0)
@@ -118,7 +145,7 @@ static void forward(const char *line, bool starts)
 
 struct tables {
 	unsigned long small, large, huge, holes;
-	char text[1 << 20];	/* the lines of debugfs, as they are */
+	char text[4 << 20];	/* the lines of debugfs, as they are */
 };
 
 static struct tables before, now;
@@ -134,7 +161,7 @@ static bool read_tables(struct tables *t, uint64_t gpa, char *found, size_t size
 	size_t used = 0;
 	char line[256];
 
-	memset(t, 0, sizeof(*t));
+	memset(t, 0, offsetof(struct tables, text) + 1);
 	snprintf(found, size, "level=none mapped=no cache=none");
 	while (f && fgets(line, sizeof(line), f)) {
 		uint64_t start, end;
@@ -282,6 +309,23 @@ static void calm_down(const char *args)
 	answer("calm");
 }
 
+static void get_to_work(const char *args)
+{
+	if (start_work(strtoul(args, NULL, 0)))
+		answer("work");
+	else
+		answer("error what=work errno=%d", errno);
+}
+
+static void get_to_rest(const char *args)
+{
+	unsigned long rounds;
+	int died = end_work(&rounds);
+
+	(void)args;
+	answer("rest died=%d rounds=%lu", died, rounds);
+}
+
 /* ---- the rest */
 
 static long meminfo_kb(const char *field)
@@ -296,6 +340,140 @@ static long meminfo_kb(const char *field)
 	if (f)
 		fclose(f);
 	return kb;
+}
+
+unsigned long count_interrupts(const char *row)
+{
+	FILE *f = fopen("/proc/interrupts", "r");
+	unsigned long sum = 0;
+	char line[512];
+
+	while (f && fgets(line, sizeof(line), f)) {
+		char *p = strstr(line, row), *end;
+
+		if (!p)
+			continue;
+		for (p += strlen(row);; p = end) {
+			unsigned long one = strtoul(p, &end, 10);
+
+			if (end == p)
+				break;
+			sum += one;
+		}
+	}
+	if (f)
+		fclose(f);
+	return sum;
+}
+
+/* Whether all of @text could be written to @path, which has to be there. */
+static bool write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool written = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	if (fd >= 0)
+		close(fd);
+	return written;
+}
+
+static void report_usage(const char *args)
+{
+	long slab = LONG_MAX, before;
+
+	(void)args;
+	/* what is freed only after a while, is so by now and then */
+	do {
+		before = slab;
+		sync();
+		if (!write_file("/proc/sys/vm/drop_caches", "3\n")) {
+			answer("error what=drop_caches errno=%d", errno);
+			return;
+		}
+		slab = meminfo_kb("Slab:");
+	} while (slab < before);
+	answer("usage slab_kb=%ld pagetables_kb=%ld", slab, meminfo_kb("PageTables:"));
+}
+
+/* Some 64 kB of page tables and as much of slab are gone until the guest ends. */
+static void lose_memory(const char *args)
+{
+	const size_t large = 2 * MB, tables = 16, files = 100;
+	static unsigned int file;
+	char *p = mmap(NULL, tables * large, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)args;
+	if (p == MAP_FAILED || madvise(p, tables * large, MADV_NOHUGEPAGE)) {
+		answer("error what=leak errno=%d", errno);
+		return;
+	}
+	/* each is a page of page tables */
+	for (size_t i = 0; i < tables; i++)
+		p[i * large] = 1;
+	for (size_t i = 0; i < files; i++) {
+		char path[32];
+		int fd;
+
+		snprintf(path, sizeof(path), "/tmp/leak%u", file++);
+		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		if (fd < 0) {
+			answer("error what=leak errno=%d", errno);
+			return;
+		}
+		close(fd);
+	}
+	answer("leak");
+}
+
+static void set_console(const char *level, bool to_quiet)
+{
+	if (!write_file("/proc/sys/kernel/printk", level)) {
+		answer("error what=printk errno=%d", errno);
+		return;
+	}
+	quiet = to_quiet;
+	answer("%s", quiet ? "quiet" : "loud");
+}
+
+/*
+ * Say nothing, and stay on one CPU, victims too: what they are in when a machine check comes
+ * ends where it began, to be measured.
+ */
+static void be_quiet(const char *args)
+{
+	cpu_set_t first;
+
+	(void)args;
+	CPU_ZERO(&first);
+	CPU_SET(0, &first);
+	if (sched_setaffinity(0, sizeof(first), &first)) {
+		answer("error what=affinity errno=%d", errno);
+		return;
+	}
+	set_console("0\n", true);
+}
+
+static void be_loud(const char *args)
+{
+	(void)args;
+	set_console("7\n", false);
+}
+
+static void wait_corrupted(const char *args)
+{
+	long kb = strtol(args, NULL, 0), now;
+
+	while ((now = meminfo_kb("HardwareCorrupted:")) < kb)
+		sched_yield();
+	answer("corrupted kb=%ld", now);
+}
+
+static void report_interrupts(const char *args)
+{
+	(void)args;
+	answer("interrupts tlb=%lu call=%lu mce=%lu", count_interrupts("TLB:"),
+	       count_interrupts("CAL:"), count_interrupts("MCE:"));
 }
 
 /* The guest lives when it can fork, allocate and write memory, and tell. */
@@ -327,15 +505,40 @@ static void prove_life(const char *args)
 
 static void set_poll_interval(const char *args)
 {
-	static const char path[] =
-		"/sys/devices/system/machinecheck/machinecheck0/check_interval";
-	FILE *f = fopen(path, "w");
-	int written = f ? fprintf(f, "%lu", strtoul(args, NULL, 0)) : -1;
+	char seconds[32];
 
-	if (!f || fclose(f) || written < 0)
-		answer("error what=check_interval errno=%d", errno);
-	else
+	snprintf(seconds, sizeof(seconds), "%lu", strtoul(args, NULL, 0));
+	if (write_file("/sys/devices/system/machinecheck/machinecheck0/check_interval", seconds))
 		answer("poll");
+	else
+		answer("error what=check_interval errno=%d", errno);
+}
+
+static void report_victim(const char *args)
+{
+	unsigned long beat = __atomic_load_n(heartbeat, __ATOMIC_RELAXED);
+	int status = 0;
+
+	(void)args;
+	/* until then, the kernel has not done with it */
+	while (victim && __atomic_load_n(heartbeat, __ATOMIC_RELAXED) == beat) {
+		if (waitpid(victim, &status, WNOHANG) == victim)
+			victim = 0;
+		sched_yield();
+	}
+	answer("hit killed=%d", WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+}
+
+static void take_offline(const char *args)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%lu/online",
+		 strtoul(args, NULL, 0));
+	if (write_file(path, "0"))
+		answer("offline");
+	else
+		answer("error what=offline errno=%d", errno);
 }
 
 static void here(const char *args)
@@ -359,7 +562,17 @@ static const struct command {
 	{ "busy", get_busy },
 	{ "stalls", report_stalls },
 	{ "calm", calm_down },
+	{ "work", get_to_work },
+	{ "rest", get_to_rest },
+	{ "usage", report_usage },
+	{ "leak", lose_memory },
+	{ "quiet", be_quiet },
+	{ "loud", be_loud },
+	{ "corrupted", wait_corrupted },
+	{ "interrupts", report_interrupts },
 	{ "poll", set_poll_interval },
+	{ "hit", report_victim },
+	{ "offline", take_offline },
 	{ "here", here },
 	{ "alive", prove_life },
 	{ "off", off },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the two halves of the guest program share: guest.c and victim.c. */
+/* What the parts of the guest program share: guest.c, victim.c and work.c. */
 #ifndef SELFTESTS_MCE_GUEST_H
 #define SELFTESTS_MCE_GUEST_H
 
@@ -23,6 +23,21 @@ void log_record(const char *record, int len);
 
 /* Whether @line, "WORD arguments", is a command for a victim; @starts: with it one begins. */
 bool is_victim_command(const char *line, bool *starts);
+
+/* All interrupts of that row of /proc/interrupts, "MCE:" for one, on all CPUs */
+unsigned long count_interrupts(const char *row);
+
+/* Have the disk at /mnt, if it is not there yet. */
+bool mount_ext2(void);
+
+/* Begin with what work.c does; the mix comes from @seed. */
+bool start_work(unsigned int seed);
+
+/* Stop it. How many had failed, and how many things they did. */
+int end_work(unsigned long *all_rounds);
+
+/* Shared: what a victim that is a target does all the time is to count here. */
+extern unsigned long *heartbeat;
 
 /*
  * Life of a victim: carries out the commands that come in on @commands, writes

@@ -11,7 +11,8 @@
  *   next                    take the next of them. -> map gpa= va=
  *   wait                    wait for SIGBUS. -> sigbus ...
  *   spin                    the same in user mode, which never leaves the CPU
- *                           by itself. -> spinning, then sigbus ...
+ *                           by itself, with the page's address in R15.
+ *                           -> spinning, then sigbus ...
  *   load                    read a byte of the page. -> value byte=, or sigbus
  *   jump                    run the page's first instruction. -> returned, or
  *                           sigbus
@@ -28,6 +29,9 @@
  *                           should) uid= checks= (machine checks meanwhile, all
  *                           CPUs together)
  *   hook PARAMETERS         load the hook module, see hook/hook.c. -> its answer
+ *   target                  own a page, ask for early kill, and spin as above from then
+ *                           on, for no other command. -> target gpa=, and sigbus
+ *                           whenever there is one
  *   leave                   exit. -> gone
  *   fill MIN SIZE GPA       write to all the memory there is. -> fill pages=
  *                           (how many are in MIN..MIN+SIZE) again= (yes if GPA
@@ -129,7 +133,7 @@ static char *map_hugetlb(size_t len)
 }
 
 /* ext2 on /dev/ram0, made from the image that the guest was built with. */
-static bool mount_ext2(void)
+bool mount_ext2(void)
 {
 	static char image[MB];
 	int from, to, mounted;
@@ -341,8 +345,10 @@ static void victim_spin(const char *args)
 	(void)args;
 	change_mask(SIG_UNBLOCK);
 	answer("spinning");
-	while (!__atomic_load_n(&got_sigbus, __ATOMIC_RELAXED))
-		;
+	/* R15: the VMM driver knows by it who is on the CPU, see vmm.c */
+	asm volatile("mov %1, %%r15\n"
+		     "1: cmpl $0, %0\n"
+		     "je 1b" : : "m"(got_sigbus), "r"(gpa_of(page)) : "r15", "cc", "memory");
 	change_mask(SIG_BLOCK);
 	report_sigbus();
 }
@@ -500,31 +506,6 @@ static void victim_links(const char *args)
 		       (unsigned long long)body[bad_link] * PAGE, LINKS, pairs);
 }
 
-/* The sum over all CPUs in /proc/interrupts */
-static unsigned long machine_checks(void)
-{
-	FILE *f = fopen("/proc/interrupts", "r");
-	unsigned long sum = 0;
-	char line[512];
-
-	while (f && fgets(line, sizeof(line), f)) {
-		char *p = strstr(line, "MCE:"), *end;
-
-		if (!p)
-			continue;
-		for (p += strlen("MCE:");; p = end) {
-			unsigned long one = strtoul(p, &end, 10);
-
-			if (end == p)
-				break;
-			sum += one;
-		}
-	}
-	if (f)
-		fclose(f);
-	return sum;
-}
-
 static void follow_links(void)
 {
 	struct stat init, found;
@@ -541,7 +522,7 @@ static void follow_links(void)
 
 static void victim_follow(const char *args)
 {
-	unsigned long checks = machine_checks();
+	unsigned long checks = count_interrupts("MCE:");
 	int status = -1;
 	pid_t pid = fork();
 
@@ -552,7 +533,7 @@ static void victim_follow(const char *args)
 		answer("error what=fork errno=%d", errno);
 		return;
 	}
-	checks = machine_checks() - checks;
+	checks = count_interrupts("MCE:") - checks;
 	answer("follow reached=%d uid=%d checks=%lu",
 	       WIFEXITED(status) ? WEXITSTATUS(status) : -1, NOBODY, checks);
 }
@@ -599,6 +580,36 @@ static void victim_fill(const char *args)
 	answer("fill pages=%lu again=%s", pages, again ? "yes" : "no");
 }
 
+static int done_fd;
+
+static void tell_sigbus(int sig, siginfo_t *si, void *context)
+{
+	(void)sig;
+	(void)context;
+	sigbus = *si;
+	report_sigbus();
+}
+
+static void victim_target(const char *args)
+{
+	struct sigaction sa = { .sa_sigaction = tell_sigbus, .sa_flags = SA_SIGINFO };
+
+	(void)args;
+	page = map_anon(PAGE);
+	if (page == MAP_FAILED || !catch_sigbus(true) || sigaction(SIGBUS, &sa, NULL)) {
+		answer("error what=target errno=%d", errno);
+		return;
+	}
+	memset(page, 0x5a, PAGE);
+	change_mask(SIG_UNBLOCK);
+	answer("target gpa=%#llx", (unsigned long long)gpa_of(page));
+	if (write(done_fd, "", 1) != 1)
+		_exit(1);
+	asm volatile("mov %1, %%r15\n"
+		     "1: incq (%0)\n"
+		     "jmp 1b" : : "r"(heartbeat), "r"(gpa_of(page)) : "r15", "cc", "memory");
+}
+
 static void victim_leave(const char *args)
 {
 	(void)args;
@@ -614,6 +625,7 @@ static const struct command {
 	{ "map", victim_map, true },
 	{ "spread", victim_spread, true },
 	{ "fill", victim_fill, true },
+	{ "target", victim_target, true },
 	{ "next", victim_next, false },
 	{ "wait", victim_wait, false },
 	{ "spin", victim_spin, false },
@@ -649,6 +661,7 @@ void victim_main(FILE *lines, int done)
 {
 	char line[128];
 
+	done_fd = done;
 	/* /proc/self is the reader's, not the opener's */
 	pagemap = open("/proc/self/pagemap", O_RDONLY);
 	while (fgets(line, sizeof(line), lines)) {
