@@ -1,0 +1,479 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * VMM driver: puts one guest under QEMU, does to it what a scenario says, and
+ * tells what became of it.
+ *
+ *   vmm [-l SECONDS] -m MACHINE -k KERNEL -i INITRD SCENARIO
+ *
+ * On standard output: the guest's console as it comes, what the driver does
+ * ("vmm: ..."), evidence, and as its last line the verdict:
+ *
+ *   vmm: verdict WHAT key=value ... end
+ *
+ * (a reader that finds no "end" came while the line was being written). WHAT
+ * is lives (and powered off by itself), warns (the same, but the kernel printed
+ * a warning), killed (the victim died, the kernel lives), oops, panic, hang
+ * (no end in SECONDS), or error (the lab is broken: no statement
+ * about the guest). Which of them is right is not decided here but in the table
+ * "scenarios". Exit status: 0 when there is a verdict, 1 when it is "error", 2
+ * for bad arguments.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "vmm.h"
+
+/* What scenario clear keeps from the guest's kernel: a page that is not RAM */
+#define NOT_RAM (112 * MB)
+
+static const char *const microvm[] = {
+	"-accel", "kvm",
+	"-machine", "microvm,memory-backend=ram,acpi=on,x-option-roms=off",
+	NULL,
+};
+
+static const struct machine machines[] = {
+	{
+		.name = "microvm",
+		.qemu = "qemu-system-x86_64-microvm",
+		.args = microvm,
+		.cpu = "Haswell-noTSX,-xsave,vendor=GenuineIntel",
+		.ram_mb = 128,
+	},
+	{
+		/* succor: QEMU 9.1 and later; KVM does not offer either by itself */
+		.name = "amd",
+		.qemu = "qemu-system-x86_64-microvm",
+		.args = microvm,
+		.cpu = "EPYC,-xsave,-rdseed,-sha-ni,+succor,+overflow-recov,x-force-features=on",
+		.ram_mb = 128,
+	},
+	{
+		.name = "q35",
+		.qemu = "qemu-system-x86_64",
+		.args = (const char *const[]){
+			"-accel", "tcg",
+			"-machine", "q35,memory-backend=ram",
+			NULL,
+		},
+		.cpu = "Haswell-noTSX,vendor=GenuineIntel",
+		.ram_mb = 256,
+	},
+};
+
+/* Action optional: the VMM tells at once, the process asked to be told. */
+static bool ao_page(void)
+{
+	uint64_t gpa;
+
+	return victim_has("anon early", &gpa) && poison_page(gpa) &&
+	       ask("sigbus", "wait") &&
+	       settle() && look_at_direct_map("direct", gpa) && ask("gone", "leave");
+}
+
+/* The page is gone, and the record says that a cache line is bad. */
+static bool ao_line(void)
+{
+	uint64_t gpa;
+
+	return victim_has("anon early", &gpa) && poison_page(gpa) &&
+	       report_optional(gpa, MISC_LINE) &&
+	       look_at_direct_map("direct", gpa) && ask("gone", "leave");
+}
+
+/* Action required: nobody knows until the guest's user space uses the page. */
+static bool ar(const char *kind, const char *use)
+{
+	uint64_t gpa;
+
+	return victim_has(kind, &gpa) && poison_page(gpa) && ask("sigbus", "%s", use) &&
+	       look_at_direct_map("direct", gpa) && ask("gone", "leave");
+}
+
+static bool ar_load(void)
+{
+	return ar("anon", "load");
+}
+
+static bool ar_exec(void)
+{
+	return ar("exec", "jump");
+}
+
+static bool ar_line(void)
+{
+	uint64_t gpa;
+
+	return victim_has("anon", &gpa) && poison_page(gpa) && report_required(gpa, MISC_LINE) &&
+	       look_at_direct_map("direct", gpa) && ask("gone", "leave");
+}
+
+/* It is the kernel that loads from the user's page. */
+static bool copyin(void)
+{
+	uint64_t gpa;
+
+	return victim_has("anon", &gpa) && poison_page(gpa) && ask("write", "write") &&
+	       look_at_direct_map("direct", gpa) && ask("gone", "leave");
+}
+
+/*
+ * The kernel accesses @gpa through the 1:1 map, in a page that is offlined: @param
+ * says how, see hook/hook.c.
+ */
+static bool access_direct_map(const char *param, uint64_t gpa)
+{
+	return look_at_direct_map("direct", gpa) &&
+	       ask("stray", "hook %s=%#llx", param, (unsigned long long)gpa) &&
+	       ask("gone", "leave");
+}
+
+static bool stray(const char *kind, const char *param, uint64_t offset)
+{
+	uint64_t gpa;
+
+	return victim_has(kind, &gpa) && poison_page(gpa) && ask("sigbus", "load") &&
+	       access_direct_map(param, gpa + offset);
+}
+
+static bool stray_zeropad(void)
+{
+	return stray("anon", "zeropad", 0);
+}
+
+static bool stray_nofault(void)
+{
+	return stray("anon", "nofault", 0);
+}
+
+/* All of the page is gone, and the record said that a cache line is bad. */
+static bool stray_line(void)
+{
+	uint64_t gpa;
+
+	return victim_has("anon early", &gpa) && poison_page(gpa) &&
+	       report_optional(gpa, MISC_LINE) && access_direct_map("zeropad", gpa);
+}
+
+/* A page of a folio that memory_failure() marks as a whole. */
+static bool stray_hugetlb(void)
+{
+	return stray("hugetlb", "nofault", 0);
+}
+
+/* It is the kernel that has the bad page, and copies it to user space. */
+static bool stray_copyout(void)
+{
+	return stray("anon", "copyout", 0);
+}
+
+static bool stray_load(void)
+{
+	return stray("anon", "load", 0x123);
+}
+
+static bool stray_wanted(void)
+{
+	return stray("anon", "wanted", 0x7fd);
+}
+
+/* The same as stray-zeropad, by what any user can do. */
+static bool stray_path(void)
+{
+	uint64_t gpa;
+
+	if (!ask("links", "links"))
+		return false;
+	gpa = answered("gpa=");
+	return poison_page(gpa) && inject(0, action_optional, gpa, MISC_PAGE) && settle() &&
+	       look_at_direct_map("direct", gpa) && ask("follow", "follow") &&
+	       ask("gone", "leave");
+}
+
+/* One fact of a SIGBUS: NAME=CODE:LSB, or with :elsewhere when it is not about the page. */
+static void note_sigbus(const char *when, const char *kind)
+{
+	const char *code = strstr(vm.answer, "code=") ?: "code=none";
+
+	code += strlen("code=");
+	fact(" %s.%s=%.*s:%d%s", when, kind, (int)strcspn(code, " "), code, (int)answered("lsb="),
+	     strstr(vm.answer, "addr_match=yes") ? "" : ":elsewhere");
+}
+
+/*
+ * Every kind of page, told of (what a process that asked for early kill gets) and
+ * not told of (what it gets when it loads from the page).
+ */
+static bool kinds(void)
+{
+	static const char *const all[] = {
+		"anon", "mlock", "thp", "hugetlb", "shmem", "dirty",
+	};
+	uint64_t gpa;
+
+	vm.prefix = NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		char early[32];
+
+		snprintf(early, sizeof(early), "%s early", all[i]);
+		if (!victim_has_above(0, early, &gpa) || !poison_page(gpa) ||
+		    !inject(0, action_optional, gpa, MISC_PAGE) || !ask("sigbus", "wait"))
+			return false;
+		note_sigbus("ao", all[i]);
+		if (!settle() || !ask("gone", "leave") ||
+		    !victim_has_above(0, all[i], &gpa) || !poison_page(gpa) ||
+		    !ask("sigbus", "load"))
+			return false;
+		note_sigbus("ar", all[i]);
+		if (!ask("gone", "leave"))
+			return false;
+	}
+
+	/* a clean page of the page cache is on the disk as well: no SIGBUS, read again */
+	if (!victim_has_above(0, "clean early", &gpa) || !poison_page(gpa) ||
+	    !inject(0, action_optional, gpa, MISC_PAGE) || !settle() ||
+	    !ask("value", "load"))
+		return false;
+	fact(" ao.clean=%s", answered("byte=") == 0x5a ? "reread" : "lost");
+	if (!ask("gone", "leave") || !victim_has_above(0, "clean", &gpa) || !poison_page(gpa) ||
+	    !ask("value", "load"))
+		return false;
+	fact(" ar.clean=%s", answered("byte=") == 0x5a ? "reread" : "lost");
+	vm.prefix = "";
+	return ask("gone", "leave");
+}
+
+/* The bad page sits on a DIMM that is replaced by a healthy one. */
+static bool replug(void)
+{
+	uint64_t gpa;
+
+	/* in the middle, so that what touches it next is the filling below */
+	if (!plug_dimm() || !ask("map", "map %#llx anon early", DIMM_START + DIMM_SIZE / 2))
+		return false;
+	gpa = answered("gpa=");
+	return inject(0, action_optional, gpa, MISC_PAGE) &&
+	       ask("sigbus", "wait") &&
+	       ask("gone", "leave") &&
+	       begin_to_unplug_dimm() && finish_unplugging_dimm() && plug_dimm() &&
+	       ask("fill", "fill %#llx %#llx %#llx", DIMM_START, DIMM_SIZE,
+		   (unsigned long long)gpa);
+}
+
+/*
+ * The kernel's page tables, before and after one bad page after the other, of
+ * which the process is @told, or learns when it loads.
+ */
+static bool many_pages(bool told, const char *signal)
+{
+	const int wanted = 512;
+	int signals = 0;
+
+	vm.prefix = "before.";
+	if (!ask("spread", "spread %d %#llx", wanted, ABOVE_4K_MAP) || !ask("tables", "tables 0"))
+		return false;
+	vm.prefix = NULL;
+	for (int i = 0; i < wanted; i++) {
+		uint64_t gpa;
+
+		if (!ask("map", "next"))
+			return false;
+		gpa = answered("gpa=");
+		if (!poison_page(gpa) || !ask("sigbus", told ? "wait" : "load"))
+			return false;
+		signals += is_sigbus(signal);
+	}
+	fact(" signals=%d", signals);
+	vm.prefix = "after.";
+	if ((told && !settle()) || !ask("tables", "tables 0"))
+		return false;
+	vm.prefix = "";
+	return ask("gone", "leave");
+}
+
+static bool many(void)
+{
+	return many_pages(true, "code=BUS_MCEERR_AO lsb=12 ");
+}
+
+/* The poller finds deferred errors: once a second is too rare for so many. */
+static bool many_required(void)
+{
+	return many_pages(false, "code=BUS_MCEERR_AR lsb=12 ");
+}
+
+/*
+ * AMD's action optional: no exception, the kernel finds it when it looks into
+ * the banks.
+ */
+static bool deferred(void)
+{
+	uint64_t gpa;
+
+	return ask("poll", "poll 1") && victim_has("anon early", &gpa) && poison_page(gpa) &&
+	       ask("sigbus", "wait") && settle_after(deferred_error) &&
+	       look_at_direct_map("direct", gpa) && ask("gone", "leave");
+}
+
+/* Machine checks that go to all vCPUs, while all are busy. */
+static bool smp(void)
+{
+	int optional = 0, required = 0;
+
+	vm.prefix = "";
+	if (!ask("busy", "busy 4"))
+		return false;
+	for (int cpu = 0; cpu < 4; cpu++) {
+		uint64_t gpa;
+
+		/* without a machine check in between: what the lab itself takes */
+		vm.prefix = "quiet.";
+		if (!ask("stalls", "stalls") || !victim_has("anon early", &gpa) ||
+		    !ask("stalls", "stalls"))
+			return false;
+		vm.prefix = "ao.";
+		if (!poison_page(gpa) || !inject(cpu, action_optional, gpa, MISC_PAGE) ||
+		    !ask("sigbus", "wait"))
+			return false;
+		optional += is_sigbus("code=BUS_MCEERR_AO lsb=12 ");
+		if (!ask("stalls", "stalls") || !ask("gone", "leave"))
+			return false;
+		vm.prefix = "ar.";
+		if (!victim_has("anon", &gpa) || !poison_page(gpa) || !ask("sigbus", "load"))
+			return false;
+		required += is_sigbus("code=BUS_MCEERR_AR lsb=12 ");
+		if (!ask("stalls", "stalls") || !ask("gone", "leave"))
+			return false;
+	}
+	vm.prefix = "";
+	fact(" ao.signals=%d ar.signals=%d", optional, required);
+	return settle() && ask("calm", "calm");
+}
+
+/* Without the hypervisor bit: each record takes its page out of the 1:1 map. */
+static bool bare(void)
+{
+	static const struct {
+		const char *name, *kind;
+		bool (*report)(uint64_t gpa, uint64_t misc);
+		uint64_t misc;
+	} all[] = {
+		{ "ao-page", "anon early", report_optional, MISC_PAGE },
+		{ "ao-line", "anon early", report_optional, MISC_LINE },
+		{ "ar-page", "anon", report_required, MISC_PAGE },
+		{ "ar-line", "anon", report_required, MISC_LINE },
+	};
+	static char name[32], prefix[32];
+	uint64_t gpa;
+
+	vm.prefix = "before.";
+	if (!ask("tables", "tables 0"))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		snprintf(name, sizeof(name), "%s.direct", all[i].name);
+		snprintf(prefix, sizeof(prefix), "%s.", all[i].name);
+		vm.prefix = prefix;
+		if (!victim_has(all[i].kind, &gpa) || !all[i].report(gpa, all[i].misc) ||
+		    !look_at_direct_map(name, gpa) ||
+		    !ask("tables", "tables %#llx", (unsigned long long)gpa) ||
+		    !ask("gone", "leave"))
+			return false;
+	}
+	vm.prefix = "";
+	return true;
+}
+
+/* What was never taken out is put back: of a page of RAM, and of another. */
+static bool clear_nospec(void)
+{
+	uint64_t gpa;
+
+	if (!victim_has("anon early", &gpa) || !report_optional(gpa, MISC_PAGE) ||
+	    !ask("clear", "hook clear_pfn=%#llx", (unsigned long long)gpa / PAGE) ||
+	    !look_at_direct_map("direct", gpa) ||
+	    !ask("clear", "hook clear_pfn=%#llx", NOT_RAM / PAGE) || !ask("gone", "leave"))
+		return false;
+	fact(" memtype=%s", vm.memtype ? "complained" : "quiet");
+	return true;
+}
+
+static const struct scenario scenarios[] = {
+	{ .name = "ao-page", .run = ao_page, .told = true },
+	{ .name = "ao-line", .run = ao_line },
+	{ .name = "ar-load", .run = ar_load },
+	{ .name = "ar-exec", .run = ar_exec },
+	{ .name = "ar-line", .run = ar_line },
+	{ .name = "copyin", .run = copyin },
+	{ .name = "stray-zeropad", .run = stray_zeropad },
+	{ .name = "stray-nofault", .run = stray_nofault },
+	{ .name = "stray-copyout", .run = stray_copyout },
+	{ .name = "stray-line", .run = stray_line },
+	{ .name = "stray-hugetlb", .run = stray_hugetlb },
+	{ .name = "stray-load", .run = stray_load },
+	{ .name = "stray-wanted", .run = stray_wanted },
+	{ .name = "stray-path", .run = stray_path, .cpus = 2 },
+	{ .name = "kinds", .run = kinds },
+	{ .name = "replug", .run = replug, .told = true },
+	{ .name = "many", .run = many, .told = true, .ram_mb = 1344 },
+	{ .name = "amd-ar-load", .run = ar_load },
+	{ .name = "amd-deferred", .run = deferred, .told = true },
+	{ .name = "amd-stray-zeropad", .run = stray_zeropad },
+	{ .name = "amd-stray-nofault", .run = stray_nofault },
+	{ .name = "amd-many", .run = many_required, .ram_mb = 1344 },
+	{ .name = "smp", .run = smp, .cpus = 4 },
+	{ .name = "bare", .run = bare, .told = true, .cpu_flags = ",-hypervisor" },
+	{ .name = "clear", .run = clear_nospec, .told = true,
+	  .kernel_args = "memmap=1M$112M" /* NOT_RAM */ },
+};
+
+static void bad_arguments(void)
+{
+	fputs("usage: vmm [-l SECONDS]", stderr);
+	fputs(" -m MACHINE -k KERNEL -i INITRD SCENARIO\n", stderr);
+	fputs("machines:", stderr);
+	for (size_t i = 0; i < ARRAY_SIZE(machines); i++)
+		fprintf(stderr, " %s", machines[i].name);
+	fprintf(stderr, "\nscenarios:");
+	for (size_t i = 0; i < ARRAY_SIZE(scenarios); i++)
+		fprintf(stderr, " %s", scenarios[i].name);
+	fputc('\n', stderr);
+	exit(2);
+}
+
+int main(int argc, char **argv)
+{
+	const char *kernel = NULL, *initrd = NULL;
+	const struct scenario *s = NULL;
+	const struct machine *m = NULL;
+	int opt, limit = 0;
+
+	while ((opt = getopt(argc, argv, "l:m:k:i:")) != -1) {
+		switch (opt) {
+		case 'l':
+			limit = atoi(optarg);
+			if (limit <= 0)
+				bad_arguments();
+			break;
+		case 'm':
+			for (size_t i = 0; i < ARRAY_SIZE(machines); i++)
+				if (!strcmp(optarg, machines[i].name))
+					m = &machines[i];
+			break;
+		case 'k':
+			kernel = optarg;
+			break;
+		case 'i':
+			initrd = optarg;
+			break;
+		default:
+			bad_arguments();
+		}
+	}
+	for (size_t i = 0; optind < argc && i < ARRAY_SIZE(scenarios); i++)
+		if (!strcmp(argv[optind], scenarios[i].name))
+			s = &scenarios[i];
+	if (!s || !m || !kernel || !initrd)
+		bad_arguments();
+
+	return run_scenario(m, s, kernel, initrd, limit);
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a VMM driver is made of (vmm.c): one guest under QEMU, and what can be done
+ * to it. A function that returns bool is false when there is no going on: the guest
+ * died or hangs, or the lab is broken, and vm says which.
+ */
+#ifndef SELFTESTS_MCE_VMM_H
+#define SELFTESTS_MCE_VMM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/types.h>
+
+struct json_object;
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define PAGE 4096UL
+#define MB (1024ULL * 1024)
+
+/*
+ * The first 16 MB of the 1:1 map are 4K pages whatever happens, and the kernel's
+ * image comes next.
+ */
+#define ABOVE_4K_MAP (32 * MB)
+
+/* The 1:1 map with four levels: Documentation/arch/x86/x86_64/mm.rst */
+#define DIRECT_MAP 0xffff888000000000ULL
+
+/* QEMU puts memory devices behind 4 GB when there is less RAM than that. */
+#define DIMM_START (4096 * MB)
+#define DIMM_SIZE (128 * MB)
+
+/* Behind all memory that any of the guests has. */
+#define NO_MEMORY_HERE (64 * 1024 * MB)
+
+/* What a machine check says. */
+struct record {
+	uint64_t status, mcgstatus;
+	bool local;	/* not broadcast: AMD has none, and QEMU refuses */
+};
+
+extern const struct record action_optional, action_required, deferred_error;
+
+/* MCi_MISC: a physical address, valid from bit 12 or from bit 6 up */
+#define MISC_PAGE 0x8cULL
+#define MISC_LINE 0x86ULL
+
+#define MCE_BANK 9
+
+struct machine {
+	const char *name;
+	const char *qemu;
+	const char *const *args;
+	const char *cpu;
+	unsigned int ram_mb;
+	bool unfair;	/* a CPU that does not rest leaves no time to the next: -icount */
+};
+
+struct scenario {
+	const char *name;
+	bool (*run)(void);
+	bool told;	/* QEMU hears of poison at once, and tells the guest */
+	unsigned int cpus, ram_mb;	/* 0: one, and as much as the machine has */
+	const char *cpu_flags;	/* for the CPU model: ",-flag" */
+	const char *kernel_args;
+};
+
+/* What is known of the one guest that this process runs. */
+extern struct vm {
+	pid_t qemu;
+	int ram, qmp, console;
+	const char *step;	/* where in the scenario we are */
+	int64_t deadline_ms;
+	char question[128];
+	char answer[512];	/* the guest's newest; "" until it comes */
+	const char *awaited;	/* an answer that others may come before and after */
+	bool came;
+	const char *prefix;	/* of the keys of facts; NULL: keep none */
+	char facts[4096];	/* " key=value ..." of all answers so far */
+	bool outside, memtype;	/* the kernel said that, see read_console_line() */
+	bool panic, oops, warned, killed, powered_off, timed_out, lab_error;
+	bool reset;	/* the CPU gave up: triple fault, or a machine check in one */
+	bool oops_over;
+	bool silent;	/* neither the guest's console nor what is done is shown */
+	unsigned int lines;	/* of the guest's console so far */
+	char message[256], rip[128], fault[32];
+	struct json_object *reply;
+	int ost_source, ost_status;	/* the guest's newest word on a hotplug */
+} vm;
+
+#define say(fmt, ...) (printf("vmm: " fmt "\n", ##__VA_ARGS__), fflush(stdout))
+
+bool lab_broken(void);
+
+/* The lab, not the guest, is at fault. It is false, for the caller to return. */
+#define broken(fmt, ...) (say("error: " fmt, ##__VA_ARGS__), lab_broken())
+
+#define fact(fmt, ...) \
+	snprintf(vm.facts + strlen(vm.facts), sizeof(vm.facts) - strlen(vm.facts), \
+		 fmt, ##__VA_ARGS__)
+
+/* ---- QEMU */
+
+int64_t now_ms(void);
+bool pump(void);
+bool drain_console(void);
+bool start_qemu(const struct machine *m, const struct scenario *s, const char *kernel,
+		const char *initrd);
+void end_qemu(void);
+struct json_object *qmp(const char *command, const char *args);
+const char *ask_monitor(const char *fmt, ...);
+
+/* ---- the guest */
+
+bool answer(const char *word);
+bool ask_question(const char *word);
+uint64_t answered(const char *key);
+
+/* Send the guest a command, and wait for its answer @word. */
+#define ask(word, fmt, ...) \
+	(snprintf(vm.question, sizeof(vm.question), fmt, ##__VA_ARGS__), ask_question(word))
+
+/* ---- what scenarios do */
+
+bool poison_page(uint64_t gpa);
+bool inject(int cpu, struct record record, uint64_t gpa, uint64_t misc);
+bool stop_in_user_mode(uint64_t gpa, int *cpu);
+bool inject_in_user_mode(struct record record, uint64_t gpa, uint64_t misc);
+bool settle_after(struct record record);
+bool settle(void);
+bool look_at_direct_map(const char *name, uint64_t gpa);
+bool plug_dimm(void);
+bool begin_to_unplug_dimm(void);
+bool finish_unplugging_dimm(void);
+bool proof_of_life(void);
+bool victim_has_above(uint64_t min, const char *kind, uint64_t *gpa);
+bool victim_has(const char *kind, uint64_t *gpa);
+bool is_sigbus(const char *code_lsb);
+bool report_optional(uint64_t gpa, uint64_t misc);
+bool report_required(uint64_t gpa, uint64_t misc);
+
+/* ---- programs */
+
+int run_scenario(const struct machine *m, const struct scenario *s, const char *kernel,
+		 const char *initrd, int limit);
+
+#endif
