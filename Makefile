@@ -4,6 +4,9 @@
 TREE ?= 6.12
 SCENARIO ?=
 FOR ?= list
+N ?= 1000
+# another one each time; what was taken is printed
+SEED := $(or $(SEED),$(shell expr $$(date +%s) % 1000000))
 
 B := $(CURDIR)/build
 T := $(B)/$(TREE)
@@ -64,6 +67,8 @@ help:
 #:   make mutate [TREE=7.3] [MUTATION=any-page]
 #:                            break the code in many ways, or one: the suite has to notice
 #:   make kernels [TREE=7.3]  only the two guest kernels, build/TREE/*.bzImage
+#:   make soak [TREE=7.3] [N=1000] [SEED=7]
+#:                            a guest that works takes N poisons, with one CPU and with four
 #:   make export [TREE=7.3] [FOR=stable|debian]
 #:                            the series as mails, the fix for stable, or for Debian's package, in out/TREE
 #:   make debian [TREE=7.3]   prove that Debian's source package takes the latter
@@ -102,6 +107,12 @@ kunit: $(T)/patched.bzImage $(B)/$(L1_TREE)/source
 mutate: $(T)/patched.bzImage $(B)/$(L1_TREE)/source
 	@scripts/kunit/mutate.sh $(notdir $(PATCHDIR)) $(T) $(KUNIT_TOOL) $(MUTATION)
 .PHONY: mutate
+
+soak:
+	@scripts/number.sh N 1 '$(N)' && scripts/number.sh SEED 0 '$(SEED)'
+	@$(MAKE) --no-print-directory kernels lab
+	@scripts/soak.sh $(LAB) $(T) $(LOG)/$(TREE)/soak $(TREE) $(N) $(SEED)
+.PHONY: soak
 
 export:
 	@scripts/export/export.sh '$(TREE)' '$(PATCHDIR)' '$(FOR)' out

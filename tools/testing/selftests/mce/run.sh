@@ -166,6 +166,10 @@ fits() {
 				[ "${fact%%=*}" = "${want%%>=*}" ] &&
 					[ "${fact#*=}" -ge "${want#*>=}" ] 2>/dev/null && found=yes
 				;;
+			*'<='*)
+				[ "${fact%%=*}" = "${want%%<=*}" ] &&
+					[ "${fact#*=}" -le "${want#*<=}" ] 2>/dev/null && found=yes
+				;;
 			*)
 				# shellcheck disable=SC2254 # a pattern
 				case $fact in $want) found=yes ;; esac

@@ -3,10 +3,11 @@
  * VMM driver: puts one guest under QEMU, does to it what a scenario says, and
  * tells what became of it.
  *
- *   vmm [-l SECONDS] -m MACHINE -k KERNEL -i INITRD SCENARIO
+ *   vmm [-l SECONDS] [-n POISONS] [-s SEED] -m MACHINE -k KERNEL -i INITRD SCENARIO
  *
- * On standard output: the guest's console as it comes, what the driver does
- * ("vmm: ..."), evidence, and as its last line the verdict:
+ * -n and -s are for the scenarios soak-*. On standard output: the guest's console as
+ * it comes, what the driver does ("vmm: ..."), evidence, and as its last line the
+ * verdict:
  *
  *   vmm: verdict WHAT key=value ... end
  *
@@ -421,6 +422,9 @@ static const struct scenario scenarios[] = {
 	{ .name = "amd-stray-nofault", .run = stray_nofault },
 	{ .name = "amd-many", .run = many_required, .ram_mb = 1344 },
 	{ .name = "smp", .run = smp, .cpus = 4 },
+	{ .name = "soak-1", .run = run_soak, .ram_mb = 1344 },
+	{ .name = "soak-4", .run = run_soak, .cpus = 4, .ram_mb = 1344 },
+	{ .name = "soak-leak", .run = run_leaking_soak, .ram_mb = 1344 },
 	{ .name = "bare", .run = bare, .told = true, .cpu_flags = ",-hypervisor" },
 	{ .name = "clear", .run = clear_nospec, .told = true,
 	  .kernel_args = "memmap=1M$112M" /* NOT_RAM */ },
@@ -428,7 +432,7 @@ static const struct scenario scenarios[] = {
 
 static void bad_arguments(void)
 {
-	fputs("usage: vmm [-l SECONDS]", stderr);
+	fputs("usage: vmm [-l SECONDS] [-n POISONS] [-s SEED]", stderr);
 	fputs(" -m MACHINE -k KERNEL -i INITRD SCENARIO\n", stderr);
 	fputs("machines:", stderr);
 	for (size_t i = 0; i < ARRAY_SIZE(machines); i++)
@@ -447,12 +451,20 @@ int main(int argc, char **argv)
 	const struct machine *m = NULL;
 	int opt, limit = 0;
 
-	while ((opt = getopt(argc, argv, "l:m:k:i:")) != -1) {
+	while ((opt = getopt(argc, argv, "l:n:s:m:k:i:")) != -1) {
 		switch (opt) {
 		case 'l':
 			limit = atoi(optarg);
 			if (limit <= 0)
 				bad_arguments();
+			break;
+		case 'n':
+			soak_poisons = atoi(optarg);
+			if (soak_poisons <= 0)
+				bad_arguments();
+			break;
+		case 's':
+			soak_seed = strtoul(optarg, NULL, 10);
 			break;
 		case 'm':
 			for (size_t i = 0; i < ARRAY_SIZE(machines); i++)

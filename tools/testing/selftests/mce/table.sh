@@ -36,6 +36,8 @@ done | awk -F '|' '
 			out = out ", stalls of " int(stall / 1000) " ms"
 		else if ("after.split" in fact)
 			out = out ", " fact["after.split"] " splits"
+		else if ("split" in fact)
+			out = out ", " fact["split"] " splits"
 		else if ("pages" in fact)
 			out = out ", " fact["pages"] " DIMM pages usable"
 		else if ("direct" in fact)

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The scenarios soak-*: one bad page after the other, of random kinds and in random
+ * ways, in a guest that works. What is random comes from soak_seed alone.
+ *
+ * What there is to be wrong: a process of the guest that dies or finds other data than
+ * it wrote (died=), a victim that is not told what it should (wrong=),
+ * HardwareCorrupted that does not add up (corrupted=), and, between the first hundred
+ * of pages and the last, a change of what the kernel uses of slab and of page tables
+ * when nobody works (slab_kb=, pagetables_kb=). soak-leak has a guest program that
+ * leaks, to see that this is noticed.
+ */
+#include <stdlib.h>
+
+#include "vmm.h"
+
+unsigned int soak_poisons = 30, soak_seed = 1;
+
+/* Of all that victims can own (victim.c); only a clean page is read again. */
+static const char *const kinds[] = {
+	"anon", "mlock", "thp", "hugetlb", "shmem", "dirty", "clean",
+};
+
+/*
+ * The ways to learn of it: told, with the record about a page or about a line; not
+ * told, but by loading; not told, and the record, about a line, comes by injection.
+ */
+enum way { TOLD_PAGE, TOLD_LINE, LOAD, REQUIRED_LINE, WAYS };
+
+static const char *const way_names[] = { "ao-page", "ao-line", "ar-load", "ar-line" };
+
+/* Machine check and SIGBUS for the page at @gpa, or what a clean page gets instead. */
+static bool use_page(uint64_t gpa, enum way way, bool clean)
+{
+	uint64_t misc = way == TOLD_PAGE ? MISC_PAGE : MISC_LINE;
+
+	/* a clean page is read again from the disk: no SIGBUS to wait for */
+	if (clean && way == REQUIRED_LINE)
+		way = LOAD;
+	switch (way) {
+	case TOLD_PAGE:
+	case TOLD_LINE:
+		if (!inject(0, action_optional, gpa, misc))
+			return false;
+		return clean ? settle() && ask("value", "load") : ask("sigbus", "wait");
+	case REQUIRED_LINE:
+		return report_required(gpa, misc);
+	default:
+		return ask(clean ? "value" : "sigbus", "load");
+	}
+}
+
+/* One page goes bad. *@right says whether the victim was told what it should be. */
+static bool one_poison(const char *kind, enum way way, bool *right)
+{
+	bool clean = !strcmp(kind, "clean"), told = way == TOLD_PAGE || way == TOLD_LINE;
+	char map[32], expected[64];
+	uint64_t gpa;
+
+	snprintf(map, sizeof(map), "%s%s", kind, told ? " early" : "");
+	snprintf(expected, sizeof(expected), "code=BUS_MCEERR_%s lsb=%d ", told ? "AO" : "AR",
+		 strcmp(kind, "hugetlb") ? 12 : 21);
+	if (!victim_has_above(0, map, &gpa) || !poison_page(gpa) || !use_page(gpa, way, clean))
+		return false;
+	*right = clean ? answered("byte=") == 0x5a : is_sigbus(expected);
+	if (!*right)
+		say("not what was expected: %s", vm.answer);
+	return (!told || settle()) && ask("gone", "leave");
+}
+
+struct usage {
+	long slab_kb, pagetables_kb;
+};
+
+/* What the kernel uses for itself when nobody works; *@died adds up. */
+static bool measure(struct usage *u, unsigned int *died)
+{
+	if (!ask("rest", "rest"))
+		return false;
+	*died += answered("died=");
+	if (!ask("usage", "usage"))
+		return false;
+	u->slab_kb = answered("slab_kb=");
+	u->pagetables_kb = answered("pagetables_kb=");
+	return true;
+}
+
+static bool take_poisons(bool leaks)
+{
+	unsigned int first = soak_poisons >= 200 ? 100 : (soak_poisons + 1) / 2;
+	unsigned int done[WAYS] = { 0 }, wrong = 0, died = 0;
+	struct usage before, after;
+
+	say("soak: %u poisons, seed %u", soak_poisons, soak_seed);
+	srandom(soak_seed);
+	vm.prefix = NULL;
+	if (!ask("tables", "tables 0") || !ask("work", "work %ld", random()))
+		return false;
+	for (unsigned int i = 1; i <= soak_poisons; i++) {
+		const char *kind = kinds[random() % ARRAY_SIZE(kinds)];
+		enum way way = random() % WAYS;
+		bool right;
+
+		say("soak: poison %u of %u, %s %s", i, soak_poisons, way_names[way], kind);
+		if (!one_poison(kind, way, &right))
+			return false;
+		if (leaks && !ask("leak", "leak"))
+			return false;
+		done[way]++;
+		wrong += !right;
+		if (i == first && (!measure(&before, &died) || !ask("work", "work %ld", random())))
+			return false;
+	}
+	if (!measure(&after, &died))
+		return false;
+	fact(" poisons=%u seed=%u wrong=%u died=%u", soak_poisons, soak_seed, wrong, died);
+	fact(" slab_kb=%ld pagetables_kb=%ld", after.slab_kb - before.slab_kb,
+	     after.pagetables_kb - before.pagetables_kb);
+	for (int way = 0; way < WAYS; way++)
+		fact(" %s=%u", way_names[way], done[way]);
+	if (!ask("alive", "alive"))
+		return false;
+	fact(" corrupted=%s", answered("HardwareCorrupted=") == soak_poisons * 4 ? "adds_up" :
+	     "off");
+	vm.prefix = "";
+	return ask("tables", "tables 0");
+}
+
+bool run_soak(void)
+{
+	return take_poisons(false);
+}
+
+bool run_leaking_soak(void)
+{
+	return take_poisons(true);
+}
