@@ -82,8 +82,10 @@ help:
 #: MIRROR= and SECURITY_MIRROR= name other Debian mirrors than those of this machine's apt.
 
 demo: kernels lab
-	@$(SELFTEST)/run.sh $(LAB) $(T) $(LOG)/$(TREE)/demo $(TREE) $(or $(SCENARIO),$(DEMO)); \
+	@start=$$(date +%s); \
+		$(SELFTEST)/run.sh $(LAB) $(T) $(LOG)/$(TREE)/demo $(TREE) $(or $(SCENARIO),$(DEMO)); \
 		status=$$?; echo; \
+		echo "demo,$(TREE) $$(($$(date +%s) - start))" >>$(LOG)/seconds; \
 		$(SELFTEST)/table.sh -e $(LOG)/$(TREE)/demo; exit $$status
 .PHONY: demo
 

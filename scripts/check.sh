@@ -13,6 +13,7 @@ scenario=${2:-}
 selftest=tools/testing/selftests/mce
 build=$PWD/build
 results=$build/log/check.ktap
+start=$(date +%s)
 mkdir -p "$build/log"
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
@@ -72,6 +73,8 @@ echo
 passed=$(grep -c '^ok ' "$results")
 failed=$(grep -c '^not ok ' "$results")
 skipped=$(grep -c '^ok .* # SKIP' "$results")
+echo "check,$(echo "$trees" | tr ' ' '+')${scenario:+,$scenario} $(($(date +%s) - start))" \
+	>>"$build/log/seconds"
 echo
 echo "$((passed - skipped)) passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ] && [ "$passed" -gt "$skipped" ]

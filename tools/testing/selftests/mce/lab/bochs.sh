@@ -56,7 +56,7 @@ info: action=ignore
 log: $logs/bochs.$kernel.bochs
 EOF
 mkfifo "$work/runs"
-l1_split "$logs" "$kernel" <"$work/runs" &
+l1_split "$logs" "$kernel" bochs <"$work/runs" &
 reader=$!
 
 # Debian's Bochs has its debugger built in: "c" starts the machine, and the end

@@ -17,10 +17,21 @@ l1_initrd() {
 	fi
 }
 
-# l1_split LOGS KERNEL: what L1 reports on standard input, into one log a
-# scenario, as it comes
+# l1_split LOGS KERNEL BACKEND: what L1 reports on standard input, into one log a
+# scenario, as it comes; and how long each took, into LOGS/seconds
 l1_split() {
-	awk -v logs="$1" -v kernel="$2" '
+	awk -v logs="$1" -v kernel="$2" -v backend="$3" '
+		function now(	t) {
+			"date +%s" | getline t
+			close("date +%s")
+			return t
+		}
+		/^l1: (run|done)/ {
+			if (name)
+				print name, kernel, backend, now() - since >>(logs "/seconds")
+			name = $3
+			since = now()
+		}
 		/^l1: run / { out = logs "/" $3 "." kernel ".log"; next }
 		/^l1: / { out = "" }
 		out { print > out; fflush(out) }'

@@ -3,7 +3,7 @@
 # q35.sh LAB KERNELS LOGS KERNEL SCENARIO...
 # The scenarios under QEMU TCG on this machine, one level: a machine with DIMMs
 # and without KVM. Machine checks are injected, no page is taken away. LOGS gets
-# SCENARIO.KERNEL.log.
+# SCENARIO.KERNEL.log, and seconds.
 set -u
 
 lab=$1 kernels=$2 logs=$3 kernel=$4
@@ -17,7 +17,9 @@ trap 'rm -f "$initrd"' EXIT
 trap 'exit 143' TERM HUP INT
 cat "$lab/guest.cpio" "$kernels/$kernel.hook.cpio" >"$initrd" || exit 1
 for scenario; do
+	since=$(date +%s)
 	timeout --foreground -k 5 "$wall_limit" "$lab/vmm" -l "$limit" -m q35 \
 		-k "$kernels/$kernel.bzImage" -i "$initrd" "$scenario" \
 		</dev/null >"$logs/$scenario.$kernel.log" 2>&1
+	echo "$scenario $kernel q35 $(($(date +%s) - since))" >>"$logs/seconds"
 done

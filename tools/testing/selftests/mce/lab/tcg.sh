@@ -34,4 +34,4 @@ timeout --foreground -k 5 $((60 + $# * wall_limit)) qemu-system-x86_64 \
 	-kernel "$lab/l1.bzImage" -initrd "$initrd" \
 	-append "$params mce_limit=$l1_limit mce_runs=\"$*\"" \
 	-serial "file:$logs/$backend.$kernel.console" -serial stdio \
-	</dev/null 2>"$logs/$backend.$kernel.stderr" | l1_split "$logs" "$kernel"
+	</dev/null 2>"$logs/$backend.$kernel.stderr" | l1_split "$logs" "$kernel" "$backend"
