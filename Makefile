@@ -67,6 +67,7 @@ help:
 #:   make mutate [TREE=7.3] [MUTATION=any-page]
 #:                            break the code in many ways, or one: the suite has to notice
 #:   make kernels [TREE=7.3]  only the two guest kernels, build/TREE/*.bzImage
+#:   make bench [TREE=7.3]    what bad pages cost: instructions, interrupts, splits, seconds
 #:   make soak [TREE=7.3] [N=1000] [SEED=7]
 #:                            a guest that works takes N poisons, with one CPU and with four
 #:   make export [TREE=7.3] [FOR=stable|debian]
@@ -109,6 +110,13 @@ kunit: $(T)/patched.bzImage $(B)/$(L1_TREE)/source
 mutate: $(T)/patched.bzImage $(B)/$(L1_TREE)/source
 	@scripts/kunit/mutate.sh $(notdir $(PATCHDIR)) $(T) $(KUNIT_TOOL) $(MUTATION)
 .PHONY: mutate
+
+bench:
+	@status=0; for tree in $(CHECK); do \
+		$(MAKE) --no-print-directory kernels lab TREE=$$tree && \
+		scripts/bench/bench.sh $(LAB) $(B)/$$tree $(LOG)/$$tree/bench $$tree || status=1; \
+	done; exit $$status
+.PHONY: bench
 
 soak:
 	@scripts/number.sh N 1 '$(N)' && scripts/number.sh SEED 0 '$(SEED)'

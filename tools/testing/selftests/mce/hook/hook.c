@@ -19,24 +19,35 @@
  *                   each were not copied)
  *   wanted=PA       load_unaligned_zeropad() of a word that begins at PA, in
  *                   the page. -> stray wanted=
+ *   spin=PA         a load of the word at PA, with a fixup, over and over, with PA in
+ *                   R15. -> stray spin= (fixed, or over after a while)
+ *   walk=PA         read a byte of each page that is mapped of the 64 MB from PA on.
+ *                   -> walk pages= l4= l3= l2= l1= (how many entries of page tables
+ *                   the CPU loaded for that, level by level: their Accessed bits)
  *   load=PA         a plain load of the byte at PA, which no fixup is for.
  *                   -> stray load=
  */
+#include <linux/bitmap.h>
 #include <linux/errno.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/module.h>
 #include <linux/set_memory.h>
+#include <linux/sizes.h>
 #include <linux/uaccess.h>
 
+#include <asm/asm.h>
+#include <asm/processor-flags.h>
 #include <asm/word-at-a-time.h>
 
-static unsigned long clear_pfn, zeropad, nofault, copyout, wanted, load;
+static unsigned long clear_pfn, zeropad, nofault, copyout, wanted, spin, walk, load;
 module_param(clear_pfn, ulong, 0);
 module_param(zeropad, ulong, 0);
 module_param(nofault, ulong, 0);
 module_param(copyout, ulong, 0);
 module_param(wanted, ulong, 0);
+module_param(spin, ulong, 0);
+module_param(walk, ulong, 0);
 module_param(load, ulong, 0);
 
 /* Where copies begin, seen from the page's start, and how long they are. */
@@ -51,7 +62,7 @@ static const struct {
 
 static u8 buffer[PAGE_SIZE];
 
-static void try_zeropad(u8 *page)
+static void __init try_zeropad(u8 *page)
 {
 	/* x86 is little endian: what comes first is in the lower bytes */
 	unsigned long last = *(unsigned long *)(page - sizeof(long));
@@ -62,7 +73,7 @@ static void try_zeropad(u8 *page)
 	pr_notice("mce-guest: stray zeropad=%d\n", right);
 }
 
-static void try_nofault(u8 *page)
+static void __init try_nofault(u8 *page)
 {
 	int right = 0, i;
 
@@ -72,7 +83,7 @@ static void try_nofault(u8 *page)
 	pr_notice("mce-guest: stray nofault=%d of=%zu\n", right, ARRAY_SIZE(what));
 }
 
-static void try_copyout(u8 *page)
+static void __init try_copyout(u8 *page)
 {
 	unsigned long to = vm_mmap(NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
 				   MAP_PRIVATE | MAP_ANONYMOUS, 0);
@@ -83,6 +94,83 @@ static void try_copyout(u8 *page)
 	across = copy_to_user((void __user *)to, page - 64, 128);
 	inside = copy_to_user((void __user *)to, page + 256, 8);
 	pr_notice("mce-guest: stray copyout=%lu,%lu\n", across, inside);
+}
+
+#define SPINS (4 * SZ_1M)
+
+static void __init try_spin(unsigned long pa)
+{
+	unsigned long left = SPINS, word;
+
+	asm volatile("mov %[pa], %%r15\n"
+		     "1: mov (%[p]), %[word]\n"
+		     "dec %[left]\n"
+		     "jnz 1b\n"
+		     "2:\n"
+		     _ASM_EXTABLE(1b, 2b)
+		     : [left] "+r"(left), [word] "=&r"(word)
+		     : [pa] "r"(pa), [p] "r"(__va(pa)) : "r15", "memory");
+	pr_notice("mce-guest: stray spin=%s\n", left ? "fixed" : "over");
+}
+
+#define WALKED (64 * SZ_1M)
+#define ENTRY_ADDR 0x000ffffffffff000UL
+
+/*
+ * The Accessed bits on the way to @va, which are cleared; @loaded has a count for each
+ * level, from 1. Whether @va is mapped. SDM Vol. 3A, "4-Level Paging". An entry counts
+ * once, at the first of its addresses from @start on: looking at tables sets bits, too.
+ */
+static bool __init take_accessed(unsigned long va, unsigned long start, unsigned int *loaded)
+{
+	unsigned long *table = __va(__read_cr3() & ENTRY_ADDR);
+	int level;
+
+	for (level = 4; level; level--) {
+		unsigned long *entry = table + (va >> (3 + 9 * level) & 511);
+
+		if (!(*entry & _PAGE_PRESENT))
+			return false;
+		if (va == start || IS_ALIGNED(va, BIT(3 + 9 * level)))
+			loaded[level] += !!(*entry & _PAGE_ACCESSED);
+		*entry &= ~_PAGE_ACCESSED;
+		if (*entry & _PAGE_PSE && level < 4)
+			return true;
+		table = __va(*entry & ENTRY_ADDR);
+	}
+	return true;
+}
+
+/* Entries of the kernel are global: those go when CR4.PGE does. */
+static void __init flush_tlb(void)
+{
+	unsigned long cr4;
+
+	asm volatile("mov %%cr4, %0" : "=r"(cr4));
+	asm volatile("mov %0, %%cr4" : : "r"(cr4 & ~X86_CR4_PGE) : "memory");
+	asm volatile("mov %0, %%cr4" : : "r"(cr4) : "memory");
+}
+
+static DECLARE_BITMAP(mapped, WALKED / PAGE_SIZE);
+
+static void __init try_walk(u8 *start)
+{
+	unsigned int before[5] = {}, loaded[5] = {};
+	unsigned long i, flags, from = (unsigned long)start;
+
+	local_irq_save(flags);
+	for (i = 0; i < WALKED / PAGE_SIZE; i++)
+		if (take_accessed(from + i * PAGE_SIZE, from, before))
+			__set_bit(i, mapped);
+	flush_tlb();
+	for_each_set_bit(i, mapped, WALKED / PAGE_SIZE)
+		READ_ONCE(start[i * PAGE_SIZE]);
+	for (i = 0; i < WALKED / PAGE_SIZE; i++)
+		take_accessed(from + i * PAGE_SIZE, from, loaded);
+	local_irq_restore(flags);
+	pr_notice("mce-guest: walk pages=%u l4=%u l3=%u l2=%u l1=%u\n",
+		  bitmap_weight(mapped, WALKED / PAGE_SIZE), loaded[4], loaded[3], loaded[2],
+		  loaded[1]);
 }
 
 static int __init hook_init(void)
@@ -97,6 +185,10 @@ static int __init hook_init(void)
 		try_copyout(__va(copyout));
 	if (wanted)
 		pr_notice("mce-guest: stray wanted=%#lx\n", load_unaligned_zeropad(__va(wanted)));
+	if (spin)
+		try_spin(spin);
+	if (walk)
+		try_walk(__va(walk));
 	if (load)
 		pr_notice("mce-guest: stray load=%#x\n", READ_ONCE(*(u8 *)__va(load)));
 	return -ECANCELED;

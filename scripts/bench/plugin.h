@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What count.c uses of the interface, version 1 of it (QEMU's documentation, "QEMU TCG
+ * Plugins"): Debian has QEMU with it, but no header.
+ */
+#ifndef BENCH_PLUGIN_H
+#define BENCH_PLUGIN_H
+
+#include <stddef.h>
+
+struct qemu_plugin_tb;
+struct qemu_plugin_insn;
+
+size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
+struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t i);
+unsigned long qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
+size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
+void qemu_plugin_register_vcpu_tb_trans_cb(unsigned long id,
+					   void (*cb)(unsigned long id,
+						      struct qemu_plugin_tb *tb));
+void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
+					    void (*cb)(unsigned int cpu, void *data), int flags,
+					    void *data);
+
+extern int qemu_plugin_version;
+int qemu_plugin_install(unsigned long id, const void *info, int argc, char **argv);
+
+#endif

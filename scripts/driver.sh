@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+# shellcheck disable=SC2154 # the caller's: logs, here and die()
+# What bench.sh and fuzz.sh share, which have guests driven by a program that is the
+# selftest's vmm.c and one more source; they read this file with ".". $pool is the process
+# group of what runs, or empty.
+
+# $logs is new, and nothing that only a run needs stays there after it
+begin() {
+	rm -rf "$logs"
+	mkdir -p "$logs" || die "cannot make $logs"
+	pool=
+	trap 'stop; echo "interrupted; nothing is left running" >&2; exit 130' INT
+	trap 'stop; exit 143' TERM HUP
+	trap stop EXIT
+}
+
+stop() {
+	[ -z "$pool" ] || kill -s TERM -- "-$pool"
+	rm -f "$logs"/*.initrd "$logs"/*.qcow2
+} 2>/dev/null
+
+# driver SOURCE LAB KERNELS: compile it, to $logs; $logs/KERNEL.initrd is for it
+driver() {
+	# shellcheck disable=SC2046 # words
+	gcc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -o "$logs/$(basename "$1" .c)" "$1" \
+		"$here/../../tools/testing/selftests/mce/vmm.c" $(pkg-config --cflags --libs json-c) ||
+		die "cannot compile $1"
+	for kernel in unpatched patched; do
+		cat "$2/guest.cpio" "$3/$kernel.hook.cpio" >"$logs/$kernel.initrd" ||
+			die "no $2/guest.cpio or $3/$kernel.hook.cpio, or the disk is full"
+	done
+}
