@@ -70,6 +70,8 @@ help:
 #:   make bench [TREE=7.3]    what bad pages cost: instructions, interrupts, splits, seconds
 #:   make soak [TREE=7.3] [N=1000] [SEED=7]
 #:                            a guest that works takes N poisons, with one CPU and with four
+#:   make fuzz [TREE=7.3] [SEED=7] [WHAT=boot]
+#:                            some 20000 machine checks that no sane VMM sends
 #:   make export [TREE=7.3] [FOR=stable|debian]
 #:                            the series as mails, the fix for stable, or for Debian's package, in out/TREE
 #:   make debian [TREE=7.3]   prove that Debian's source package takes the latter
@@ -123,6 +125,12 @@ soak:
 	@$(MAKE) --no-print-directory kernels lab
 	@scripts/soak.sh $(LAB) $(T) $(LOG)/$(TREE)/soak $(TREE) $(N) $(SEED)
 .PHONY: soak
+
+fuzz:
+	@scripts/number.sh SEED 0 '$(SEED)' && scripts/fuzz/fuzz.sh -n $(WHAT)
+	@$(MAKE) --no-print-directory kernels lab
+	@scripts/fuzz/fuzz.sh $(LAB) $(T) $(LOG)/$(TREE)/fuzz $(TREE) $(SEED) $(WHAT)
+.PHONY: fuzz
 
 export:
 	@scripts/export/export.sh '$(TREE)' '$(PATCHDIR)' '$(FOR)' out
