@@ -39,7 +39,7 @@ endif
 export MIRROR SECURITY_MIRROR BACKEND KUNIT_TOOL UPSTREAM
 
 goals := $(or $(MAKECMDGOALS),help)
-ifneq ($(filter-out help clean distclean deps between,$(goals)),)
+ifneq ($(filter-out help clean distclean deps between report,$(goals)),)
 PATCHDIR := $(shell scripts/patchdir.sh '$(TREE)')
 ifeq ($(PATCHDIR),)
 $(error no tree to work on)
@@ -72,6 +72,7 @@ help:
 #:                            a guest that works takes N poisons, with one CPU and with four
 #:   make fuzz [TREE=7.3] [SEED=7] [WHAT=boot]
 #:                            some 20000 machine checks that no sane VMM sends
+#:   make report              build/report.html, of what check and bench have found
 #:   make export [TREE=7.3] [FOR=stable|debian]
 #:                            the series as mails, the fix for stable, or for Debian's package, in out/TREE
 #:   make debian [TREE=7.3]   prove that Debian's source package takes the latter
@@ -131,6 +132,10 @@ fuzz:
 	@$(MAKE) --no-print-directory kernels lab
 	@scripts/fuzz/fuzz.sh $(LAB) $(T) $(LOG)/$(TREE)/fuzz $(TREE) $(SEED) $(WHAT)
 .PHONY: fuzz
+
+report: | deps
+	@scripts/report/report.sh $(LOG) $(B)/report.html
+.PHONY: report
 
 export:
 	@scripts/export/export.sh '$(TREE)' '$(PATCHDIR)' '$(FOR)' out

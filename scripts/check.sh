@@ -4,8 +4,9 @@
 # All tests of each of TREES: that it builds, the lint, the grading rules, the KUnit
 # suite, then the scenarios; for more than one, then the series between them. With
 # SCENARIO, only that. Ends with a table of all
-# trees; the last line is "N passed, N failed, N skipped". Exit status 0 when nothing
-# failed and something passed. The environment has KUNIT_TOOL, TOOL of kunit.sh.
+# trees, and without SCENARIO with build/report.html; the last line is "N passed, N failed,
+# N skipped". Exit status 0 when nothing failed and something passed. The environment has
+# KUNIT_TOOL, TOOL of kunit.sh.
 set -u
 
 trees=$1
@@ -23,6 +24,13 @@ if [ -n "$scenario" ] && ! grep -q "^${scenario}[-[:space:]]" "$selftest/scenari
 		"$(awk '!/^#/ && NF { print $1 }' "$selftest/scenarios" | uniq | tr '\n' ' ')" >&2
 	exit 2
 fi
+
+# what results are of; those of another version are no part of these
+commit=$(scripts/commit.sh)
+echo "$commit" >"$build/log/check.commit"
+for dir in "$build"/log/*/check; do
+	[ "$(cat "$dir/commit" 2>/dev/null)" = "$commit" ] || rm -rf "$dir"
+done
 
 # What cannot be run at all has failed, too: it leaves no line behind.
 one_tree() {
@@ -57,6 +65,7 @@ one_tree() {
 for tree in $trees; do
 	rm -rf "$build/log/$tree/check"
 	one_tree "$tree"
+	[ ! -d "$build/log/$tree/check" ] || echo "$commit" >"$build/log/$tree/check/commit"
 done 2>&1 | tee -i "$results"
 if [ -z "$scenario" ] && [ "${trees#* }" != "$trees" ]; then
 	scripts/between.sh "$build/between" 2>&1 | tee -i -a "$results"
@@ -73,8 +82,13 @@ echo
 passed=$(grep -c '^ok ' "$results")
 failed=$(grep -c '^not ok ' "$results")
 skipped=$(grep -c '^ok .* # SKIP' "$results")
+echo "# $((passed - skipped)) passed, $failed failed, $skipped skipped" >>"$results"
 echo "check,$(echo "$trees" | tr ' ' '+')${scenario:+,$scenario} $(($(date +%s) - start))" \
 	>>"$build/log/seconds"
 echo
+if [ -z "$scenario" ] && ! scripts/report/report.sh -c "$build/log" "$build/report.html"; then
+	echo "not ok - report"
+	failed=$((failed + 1))
+fi
 echo "$((passed - skipped)) passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ] && [ "$passed" -gt "$skipped" ]

@@ -1,15 +1,38 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# table.sh [-e] LOGS...
+# table.sh [-e | -l] LOGS...
 # What run.sh found in LOGS, as a table in Markdown: scenario by tree, unpatched
-# beside patched. With -e, then the lines of the consoles that prove it.
+# beside patched. With -e, then the lines of the consoles that prove it. With -l, a
+# line TREE|SCENARIO|KERNEL|MARK|CELL for each instead, for other programs.
+# table.sh -p LOG
+# Only what of the console LOG proves what became of its guest.
 set -u
 
-evidence=
-[ "${1:-}" != -e ] || {
+# a record that is survived has a RIP, too: that of the end is of interest
+proof() {
+	rip='RIP: 0010:|'
+	grep -aqE 'Kernel panic|BUG: ' "$1" 2>/dev/null && rip="${rip}RIP 10:|"
+	guest='mce-guest: (sigbus|write|value|fill|tables|alive|victim)'
+	grep -aE "${rip}BUG: |Machine check: |Kernel panic - not|^vmm: 1:1 map|$guest" \
+		"$1" 2>/dev/null | sed 's/^\[[^]]*\] *//' | awk '!seen[$0]++' | head -n 8
+}
+
+evidence=''
+list=''
+case ${1:-} in
+-e)
 	evidence=yes
 	shift
-}
+	;;
+-l)
+	list=yes
+	shift
+	;;
+-p)
+	proof "$2"
+	exit
+	;;
+esac
 for logs; do
 	[ -r "$logs/verdicts" ] || {
 		echo "table.sh: no $logs/verdicts: run.sh writes it" >&2
@@ -19,7 +42,7 @@ done
 
 for logs; do
 	sed "s/^/$(cut -d '|' -f 2 "$logs/version")|/" "$logs/verdicts"
-done | awk -F '|' '
+done | awk -F '|' -v list="$list" '
 	# the verdict, and the one or two facts that the scenario is about
 	function cell(verdict, mark,	n, i, word, kv, fact, stall, out) {
 		n = split(verdict, word, " ")
@@ -46,10 +69,16 @@ done | awk -F '|' '
 			out = out ", " fact["ao-page.direct"]
 		return out (mark ? " (" mark ")" : "")
 	}
+	list {
+		print $1 "|" $2 "|" $3 "|" $4 "|" cell($5, "")
+		next
+	}
 	!($1 in trees) { trees[$1]; tree[++t] = $1 }
 	!($2 in rows) { rows[$2]; row[++r] = $2 }
 	{ is[$2, $1, $3] = cell($5, $4) }
 	END {
+		if (list)
+			exit
 		head = "| scenario |"
 		rule = "| --- |"
 		for (i = 1; i <= t; i++) {
@@ -73,12 +102,6 @@ for logs; do
 	while IFS='|' read -r scenario kernel mark verdict; do
 		log=$logs/$scenario.$kernel.log
 		echo "$scenario, $kernel: ${verdict%% *}${mark:+ ($mark)}"
-		# a record that is survived has a RIP, too: that of the end is of interest
-		rip='RIP: 0010:|'
-		grep -aqE 'Kernel panic|BUG: ' "$log" 2>/dev/null && rip="${rip}RIP 10:|"
-		guest='mce-guest: (sigbus|write|value|fill|tables|alive|victim)'
-		grep -aE "${rip}BUG: |Machine check: |Kernel panic - not|^vmm: 1:1 map|$guest" \
-			"$log" 2>/dev/null | sed 's/^\[[^]]*\] *//' | awk '!seen[$0]++' |
-			head -n 8 | sed 's/^/    /'
+		proof "$log" | sed 's/^/    /'
 	done <"$logs/verdicts"
 done
