@@ -318,8 +318,8 @@ static void forbid_early_kill(void)
 	}
 }
 
-bool start_qemu(const struct machine *m, const struct scenario *s, const char *kernel,
-		const char *initrd)
+static bool start_qemu(const struct machine *m, const struct scenario *s, const char *kernel,
+		       const char *initrd)
 {
 	const char *argv[64];
 	char ram[128], mem[64], qmp[64], console[64], cpu[128], smp[16], append[256];
@@ -384,7 +384,7 @@ bool start_qemu(const struct machine *m, const struct scenario *s, const char *k
 	return true;
 }
 
-void end_qemu(void)
+static void end_qemu(void)
 {
 	if (vm.qemu > 0) {
 		kill(vm.qemu, SIGKILL);
@@ -588,7 +588,7 @@ bool stop_in_user_mode(uint64_t gpa, int *cpu)
  * An action required record that comes in the kernel, be it in a timer tick, is rightly
  * fatal.
  */
-bool inject_in_user_mode(struct record record, uint64_t gpa, uint64_t misc)
+static bool inject_in_user_mode(struct record record, uint64_t gpa, uint64_t misc)
 {
 	int cpu;
 
@@ -687,7 +687,7 @@ bool finish_unplugging_dimm(void)
 }
 
 /* The guest proves that it lives, and powers off by itself. */
-bool proof_of_life(void)
+static bool proof_of_life(void)
 {
 	if (!ask("alive", "alive") || !ask("off", "off"))
 		return false;

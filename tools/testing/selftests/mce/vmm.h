@@ -106,9 +106,6 @@ bool lab_broken(void);
 int64_t now_ms(void);
 bool pump(void);
 bool drain_console(void);
-bool start_qemu(const struct machine *m, const struct scenario *s, const char *kernel,
-		const char *initrd);
-void end_qemu(void);
 struct json_object *qmp(const char *command, const char *args);
 const char *ask_monitor(const char *fmt, ...);
 
@@ -127,14 +124,12 @@ uint64_t answered(const char *key);
 bool poison_page(uint64_t gpa);
 bool inject(int cpu, struct record record, uint64_t gpa, uint64_t misc);
 bool stop_in_user_mode(uint64_t gpa, int *cpu);
-bool inject_in_user_mode(struct record record, uint64_t gpa, uint64_t misc);
 bool settle_after(struct record record);
 bool settle(void);
 bool look_at_direct_map(const char *name, uint64_t gpa);
 bool plug_dimm(void);
 bool begin_to_unplug_dimm(void);
 bool finish_unplugging_dimm(void);
-bool proof_of_life(void);
 bool victim_has_above(uint64_t min, const char *kind, uint64_t *gpa);
 bool victim_has(const char *kind, uint64_t *gpa);
 bool is_sigbus(const char *code_lsb);
