@@ -50,7 +50,6 @@ side() {
 		echo '#define GRADES_SIDE'
 		echo "#include \"$1.constants.h\""
 		echo '#include "kernel.h"'
-		definition mce_page_taken_by_vmm "$mce/core.c" "$arch/mm/pat/set_memory.c"
 		definition intel_mce_usable_address "$mce/intel.c"
 		definition mce_usable_address "$mce/core.c"
 		definition mce_read_aux "$mce/core.c"

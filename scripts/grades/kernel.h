@@ -17,6 +17,8 @@ typedef uint64_t u64;
 #define BIT_ULL(n) (1ULL << (n))
 #define GENMASK_ULL(h, l) ((~0ULL << (l)) & (~0ULL >> (63 - (h))))
 #define PAGE_SHIFT 12
+#define PAGE_SIZE 4096UL
+#define PAGE_MASK (~(PAGE_SIZE - 1))
 #define __init
 #define __user
 #define noinstr
@@ -29,21 +31,18 @@ typedef uint64_t u64;
 #define INTEL_FAM6_SKYLAKE_X INTEL_SKYLAKE_X
 
 struct pt_regs {
-	unsigned long ip, si;
-};
-
-struct page {
-	int unused;
+	unsigned long ip, si, di;
 };
 
 /* One machine, what its CPU was doing, and what is known of the page. */
 struct world {
-	bool hypervisor, initial_domain;
+	bool hypervisor;
 	int fixup;		/* EX_TYPE_..., EX_HANDLER_... of the instruction */
 	unsigned int opcode;	/* MOV or anything */
-	unsigned long operand;	/* the address that it loads from */
+	bool modrm;		/* it has an operand, and no string instruction's */
+	unsigned long operand;	/* the address that it accesses */
 	u64 bank_addr, bank_misc;
-	bool online, poisoned;	/* the page at bank_addr */
+	bool left;		/* the page at bank_addr was left in the direct map */
 	bool mcax;		/* 5.10, AMD: MCi_CONFIG can be read and says MCAX */
 };
 
@@ -60,12 +59,12 @@ struct flags {
 };
 
 extern struct world world;
-extern bool hv_root_partition;
 extern struct cpu boot_cpu_data;
 extern struct cfg mca_cfg;
 extern struct flags mce_flags;
 
 #define KERNEL_STARTS BIT(63)
+#define __va(pa) ((void *)((pa) + KERNEL_STARTS))
 
 struct mce;
 int grade_unpatched(struct mce *m, struct pt_regs *regs, char **msg, bool is_excp);
@@ -74,8 +73,6 @@ int grade_patched(struct mce *m, struct pt_regs *regs, char **msg, bool is_excp)
 #ifdef GRADES_SIDE
 
 #define cpu_feature_enabled(feature) (world.hypervisor)	/* one is asked for */
-#define xen_initial_domain() (world.initial_domain)
-#define hv_root_partition() hv_root_partition	/* a variable until 6.12, then a function */
 
 static inline void instrumentation_begin(void) { }
 static inline void instrumentation_end(void) { }
@@ -86,7 +83,7 @@ static struct { void *mce_vaddr; } the_task, *current = &the_task;
 
 #define MAX_INSN_SIZE 15
 struct insn {
-	struct { unsigned int value; bool got; } opcode, modrm, sib;
+	struct { unsigned int value; bool got; unsigned char nbytes; } opcode, modrm, sib;
 };
 
 static inline int copy_from_kernel_nofault(void *to, const void *from, size_t size)
@@ -97,6 +94,7 @@ static inline int copy_from_kernel_nofault(void *to, const void *from, size_t si
 static inline int insn_decode_kernel(struct insn *insn, const void *bytes)
 {
 	insn->opcode.value = world.opcode;
+	insn->modrm.nbytes = world.modrm;
 	return 0;
 }
 
@@ -107,6 +105,13 @@ static inline void insn_get_opcode(struct insn *insn)
 	insn->opcode.value = world.opcode;
 	insn->opcode.got = true;
 }
+
+static inline void insn_get_length(struct insn *insn)
+{
+	insn_decode_kernel(insn, NULL);
+}
+
+#define insn_complete(insn) true
 
 static inline void insn_get_modrm(struct insn *insn)
 {
@@ -172,20 +177,9 @@ static inline bool amd_mce_usable_address(struct mce *m)
 
 /* ---- the page */
 
-static struct page the_page;
-
-static inline struct page *pfn_to_online_page(unsigned long pfn)
+static inline bool mce_left_mapped(const struct mce *m)
 {
-	return world.online && pfn == world.bank_addr >> PAGE_SHIFT ? &the_page : NULL;
+	return world.left && m->addr >> PAGE_SHIFT == world.bank_addr >> PAGE_SHIFT;
 }
-
-static inline bool PageHWPoison(struct page *page)
-{
-	return world.poisoned;
-}
-
-#define is_page_hwpoison PageHWPoison
-#define compound_head(page) (page)
-#define PageHuge(page) false
 
 #endif
