@@ -82,10 +82,11 @@ mails=$(find "$dir/mails/$tree" -name '0*.patch' ! -name '0000-*' | sort)
 # shellcheck disable=SC2086 # a list of words
 touched=$(git apply --numstat $mails | cut -f 3 | sort -u)
 
-# Debian's source is no git repository in which commits could be looked up
+# Debian's source is no git repository in which commits could be looked up. A BUG() is
+# what a stray access ends in, and rows of severity.c begin with an open "MCESEV(".
 checkpatch() {
 	(cd "$dir/unpatched" && perl scripts/checkpatch.pl --strict --no-summary --terse \
-		--ignore UNKNOWN_COMMIT_ID "$1")
+		--ignore UNKNOWN_COMMIT_ID,AVOID_BUG,OPEN_ENDED_LINE "$1")
 }
 
 echo "KTAP version 1"

@@ -7,7 +7,7 @@
  * carries them whole and in order with the kernel's own messages, which a
  * write to the tty does not promise (needs printk.devkmsg=on).
  *
- *   tables GPA              the kernel's page tables over the 1:1 map, from
+ *   tables GPA              the kernel's page tables over the direct map, from
  *                           debugfs. -> tables 4k= 2m= 1g= holes= (how many
  *                           entries of each size, 4K pages not present) level=
  *                           mapped= cache= (of what maps GPA); from the second
@@ -46,6 +46,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
@@ -63,7 +64,7 @@
 
 #include "guest.h"
 
-/* The 1:1 map with four levels: Documentation/arch/x86/x86_64/mm.rst */
+/* The direct map with four levels: Documentation/arch/x86/x86_64/mm.rst */
 #define DIRECT_MAP 0xffff888000000000ULL
 #define DIRECT_MAP_END 0xffffc88000000000ULL
 
@@ -81,6 +82,18 @@ void log_record(const char *record, int len)
 	len -= text - record;
 	if (write(fd, text, len) != len)
 		_exit(1);
+}
+
+static long read_number(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	long number = -1;
+
+	if (f && fscanf(f, "%ld", &number) != 1)
+		number = -1;
+	if (f)
+		fclose(f);
+	return number;
 }
 
 /* ---- the victim */
@@ -113,22 +126,47 @@ static int start_victim(void)
 	return 0;
 }
 
+/* Documentation/admin-guide/tainted-kernels.rst */
+#define TAINT_DIE 0x80
+
+/*
+ * An oops can leave a victim that never gets to its end: it waits for a lock that it
+ * holds itself. There is no waiting for that one.
+ */
+static bool oopsed(void)
+{
+	return read_number("/proc/sys/kernel/tainted") & TAINT_DIE;
+}
+
 static void reap_victim(void)
 {
-	int status;
+	int status = 0;
 
 	close(to_victim);
 	close(from_victim);
-	waitpid(victim, &status, 0);
+	waitpid(victim, &status, oopsed() ? WNOHANG : 0);
 	victim = 0;
 	if (WIFSIGNALED(status))
 		answer("victim killed=%d", WTERMSIG(status));
 }
 
-static void forward(const char *line, bool starts)
+/* Whether the victim has done what it should, and lives. After an oops, until the next command. */
+static bool victim_is_done(void)
 {
+	struct pollfd fds[] = {
+		{ .fd = from_victim, .events = POLLIN },
+		{ .fd = STDIN_FILENO, .events = POLLIN },
+	};
 	char done;
 
+	poll(fds, ARRAY_SIZE(fds), -1);
+	if (!fds[0].revents && oopsed())
+		return false;
+	return read(from_victim, &done, 1) == 1;
+}
+
+static void forward(const char *line, bool starts)
+{
 	if (starts && (victim || start_victim())) {
 		answer("error what=fork errno=%d", victim ? EBUSY : errno);
 		return;
@@ -137,11 +175,11 @@ static void forward(const char *line, bool starts)
 		answer("error what=no_victim");
 		return;
 	}
-	if (write(to_victim, line, strlen(line)) < 0 || read(from_victim, &done, 1) != 1)
+	if (write(to_victim, line, strlen(line)) < 0 || !victim_is_done())
 		reap_victim();
 }
 
-/* ---- the kernel's page tables over the 1:1 map */
+/* ---- the kernel's page tables over the direct map */
 
 struct tables {
 	unsigned long small, large, huge, holes;
@@ -224,18 +262,6 @@ static struct {
 	uint64_t *longest_ns;	/* shared: one of each process */
 	int cpus;
 } load;
-
-static long read_number(const char *path)
-{
-	FILE *f = fopen(path, "r");
-	long number = -1;
-
-	if (f && fscanf(f, "%ld", &number) != 1)
-		number = -1;
-	if (f)
-		fclose(f);
-	return number;
-}
 
 static uint64_t now_ns(void)
 {
@@ -604,6 +630,8 @@ static void setup(void)
 	mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
 	mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
 	mount("tmpfs", "/tmp", "tmpfs", 0, NULL);
+	/* the kernel booted with "quiet" */
+	write_file("/proc/sys/kernel/printk", "7\n");
 	kmsg = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	if (kmsg < 0) {
 		printf("mce-guest: error what=/dev/kmsg errno=%d\n", errno);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the parts of the guest program share: guest.c, victim.c and work.c. */
+/* What the parts of the guest program share: guest.c, victim.c, files.c and work.c. */
 #ifndef SELFTESTS_MCE_GUEST_H
 #define SELFTESTS_MCE_GUEST_H
 
@@ -29,6 +29,28 @@ unsigned long count_interrupts(const char *row);
 
 /* Have the disk at /mnt, if it is not there yet. */
 bool mount_ext2(void);
+
+/* ---- of a victim */
+
+/* The page that goes bad */
+extern char *page;
+
+/* Have 8 huge pages for hugetlbfs. */
+bool reserve_huge_pages(void);
+
+/* Kinds of pages, of @len bytes; MAP_FAILED and errno when it cannot be done */
+char *map_dax(size_t len);
+char *map_memfd(size_t len);
+char *map_huge_memfd(size_t len);
+
+/* Commands, see files.c */
+void victim_pread(const char *args);
+void victim_pwrite(const char *args);
+void victim_truncate(const char *args);
+void victim_punch(const char *args);
+void victim_pin(const char *args);
+void victim_drain(const char *args);
+void victim_futex(const char *args);
 
 /* Begin with what work.c does; the mix comes from @seed. */
 bool start_work(unsigned int seed);

@@ -27,15 +27,28 @@
 /* What scenario clear keeps from the guest's kernel: a page that is not RAM */
 #define NOT_RAM (112 * MB)
 
+/* 16 MB of RAM that are a disk, for a file system with DAX */
+#define DAX "memmap=16M!96M"
+
 static const char *const microvm[] = {
 	"-accel", "kvm",
-	"-machine", "microvm,memory-backend=ram,acpi=on,x-option-roms=off",
+	/* pcie: without it there is no late e820 code, and no memory that is a disk */
+	"-machine", "microvm,memory-backend=ram,acpi=on,x-option-roms=off,pcie=on",
 	NULL,
 };
 
 static const struct machine machines[] = {
 	{
 		.name = "microvm",
+		.qemu = "qemu-system-x86_64-microvm",
+		.args = microvm,
+		.cpu = "Haswell-noTSX,-xsave,vendor=GenuineIntel,lmce=on",
+		.ram_mb = 128,
+		.local = true,
+	},
+	{
+		/* where nothing sets LMCE in FEAT_CTL: qboot does not, on a stock KVM */
+		.name = "broadcast",
 		.qemu = "qemu-system-x86_64-microvm",
 		.args = microvm,
 		.cpu = "Haswell-noTSX,-xsave,vendor=GenuineIntel",
@@ -48,6 +61,8 @@ static const struct machine machines[] = {
 		.args = microvm,
 		.cpu = "EPYC,-xsave,-rdseed,-sha-ni,+succor,+overflow-recov,x-force-features=on",
 		.ram_mb = 128,
+		.amd = true,
+		.local = true,
 	},
 	{
 		.name = "q35",
@@ -57,8 +72,10 @@ static const struct machine machines[] = {
 			"-machine", "q35,memory-backend=ram",
 			NULL,
 		},
+		/* no LMCE: what counts is the record, and there is one CPU */
 		.cpu = "Haswell-noTSX,vendor=GenuineIntel",
 		.ram_mb = 256,
+		.local = true,
 	},
 };
 
@@ -119,14 +136,14 @@ static bool copyin(void)
 }
 
 /*
- * The kernel accesses @gpa through the 1:1 map, in a page that is offlined: @param
+ * The kernel accesses @gpa through the direct map, in a page that is offlined: @param
  * says how, see hook/hook.c.
  */
 static bool access_direct_map(const char *param, uint64_t gpa)
 {
 	return look_at_direct_map("direct", gpa) &&
 	       ask("stray", "hook %s=%#llx", param, (unsigned long long)gpa) &&
-	       ask("gone", "leave");
+	       settle() && look_at_direct_map("after", gpa) && ask("gone", "leave");
 }
 
 static bool stray(const char *kind, const char *param, uint64_t offset)
@@ -179,15 +196,103 @@ static bool stray_wanted(void)
 }
 
 /* The same as stray-zeropad, by what any user can do. */
-static bool stray_path(void)
+static bool follow(int rounds, int users)
 {
 	uint64_t gpa;
 
 	if (!ask("links", "links"))
 		return false;
 	gpa = answered("gpa=");
-	return poison_page(gpa) && inject(0, action_optional, gpa, MISC_PAGE) && settle() &&
-	       look_at_direct_map("direct", gpa) && ask("follow", "follow") &&
+	return poison_page(gpa) && report_quietly(gpa, MISC_PAGE) &&
+	       look_at_direct_map("direct", gpa) && ask("follow", "follow %d %d", rounds, users) &&
+	       settle() && look_at_direct_map("after", gpa) && ask("gone", "leave");
+}
+
+static bool stray_path(void)
+{
+	return follow(1, 1);
+}
+
+/* Two CPUs can get there at the same instant. */
+static bool follow_2(void)
+{
+	return follow(40, 2);
+}
+
+/* The page of a file, which the kernel accesses after the process had its SIGBUS */
+static bool of_file(const char *kind, const char *access)
+{
+	uint64_t gpa;
+
+	return victim_has(kind, &gpa) && poison_page(gpa) && ask("sigbus", "load") &&
+	       look_at_direct_map("direct", gpa) && ask("file", "%s", access) &&
+	       settle() && look_at_direct_map("after", gpa) && ask("gone", "leave");
+}
+
+static bool truncate_page(void)
+{
+	return of_file("memfd", "truncate");
+}
+
+static bool punch(void)
+{
+	return of_file("huge-memfd", "punch");
+}
+
+static bool dax_read(void)
+{
+	return of_file("dax", "pread");
+}
+
+static bool dax_write(void)
+{
+	return of_file("dax", "pwrite");
+}
+
+/* A pipe has a reference to the page. */
+static bool pinned(void)
+{
+	uint64_t gpa;
+
+	return victim_has("anon", &gpa) && ask("pin", "pin") && poison_page(gpa) &&
+	       ask("sigbus", "load") && look_at_direct_map("direct", gpa) &&
+	       ask("file", "drain") && settle() && look_at_direct_map("after", gpa) &&
+	       ask("gone", "leave");
+}
+
+/*
+ * The same of a huge page: it cannot be split, so memory_failure() fails, after it has
+ * marked the page. The process still has it: the kernel copies from there, which it
+ * survives, then from the pipe.
+ */
+static bool mark(uint64_t *gpa)
+{
+	return victim_has_above(0, "thp", gpa) && ask("pin", "pin") && poison_page(*gpa) &&
+	       report_quietly(*gpa, MISC_PAGE) && look_at_direct_map("direct", *gpa);
+}
+
+static bool marked(void)
+{
+	uint64_t gpa;
+
+	return mark(&gpa) && ask("write", "write") && ask("file", "drain") &&
+	       ask("gone", "leave");
+}
+
+/* Copies from user space that the kernel repeats are counted, and too many are fatal. */
+static bool marked_futex(void)
+{
+	uint64_t gpa;
+
+	return mark(&gpa) && ask("file", "futex") && ask("gone", "leave");
+}
+
+/* An instruction with a fixup, on a page that could not be taken offline. */
+static bool marked_nofault(void)
+{
+	uint64_t gpa;
+
+	return mark(&gpa) && ask("stray", "hook nofault=%#llx", (unsigned long long)gpa) &&
 	       ask("gone", "leave");
 }
 
@@ -218,7 +323,7 @@ static bool kinds(void)
 
 		snprintf(early, sizeof(early), "%s early", all[i]);
 		if (!victim_has_above(0, early, &gpa) || !poison_page(gpa) ||
-		    !inject(0, action_optional, gpa, MISC_PAGE) || !ask("sigbus", "wait"))
+		    !inject(0, optional_record(), gpa, MISC_PAGE) || !ask("sigbus", "wait"))
 			return false;
 		note_sigbus("ao", all[i]);
 		if (!settle() || !ask("gone", "leave") ||
@@ -232,8 +337,7 @@ static bool kinds(void)
 
 	/* a clean page of the page cache is on the disk as well: no SIGBUS, read again */
 	if (!victim_has_above(0, "clean early", &gpa) || !poison_page(gpa) ||
-	    !inject(0, action_optional, gpa, MISC_PAGE) || !settle() ||
-	    !ask("value", "load"))
+	    !report_quietly(gpa, MISC_PAGE) || !ask("value", "load"))
 		return false;
 	fact(" ao.clean=%s", answered("byte=") == 0x5a ? "reread" : "lost");
 	if (!ask("gone", "leave") || !victim_has_above(0, "clean", &gpa) || !poison_page(gpa) ||
@@ -244,21 +348,47 @@ static bool kinds(void)
 	return ask("gone", "leave");
 }
 
-/* The bad page sits on a DIMM that is replaced by a healthy one. */
+/* A page of a DIMM is bad. */
+static bool poison_dimm(uint64_t *gpa)
+{
+	/* in the middle, so that what touches it next is the filling below */
+	if (!plug_dimm() || !ask("map", "map %#llx anon early", DIMM_START + DIMM_SIZE / 2))
+		return false;
+	*gpa = answered("gpa=");
+	return inject(0, optional_record(), *gpa, MISC_PAGE) && ask("sigbus", "wait");
+}
+
+/* The DIMM is replaced by a healthy one. */
+static bool replace_dimm(uint64_t gpa)
+{
+	return ask("gone", "leave") &&
+	       begin_to_unplug_dimm() && finish_unplugging_dimm() && plug_dimm() &&
+	       ask("fill", "fill %#llx %#llx %#llx", DIMM_START, DIMM_SIZE,
+		   (unsigned long long)gpa);
+}
+
 static bool replug(void)
 {
 	uint64_t gpa;
 
-	/* in the middle, so that what touches it next is the filling below */
-	if (!plug_dimm() || !ask("map", "map %#llx anon early", DIMM_START + DIMM_SIZE / 2))
+	return poison_dimm(&gpa) && replace_dimm(gpa);
+}
+
+/* A stray access had the page taken out of the direct map. */
+static bool replug_stray(void)
+{
+	uint64_t gpa;
+
+	if (!poison_dimm(&gpa) || !settle() || !look_at_direct_map("direct", gpa))
 		return false;
-	gpa = answered("gpa=");
-	return inject(0, action_optional, gpa, MISC_PAGE) &&
-	       ask("sigbus", "wait") &&
-	       ask("gone", "leave") &&
-	       begin_to_unplug_dimm() && finish_unplugging_dimm() && plug_dimm() &&
-	       ask("fill", "fill %#llx %#llx %#llx", DIMM_START, DIMM_SIZE,
-		   (unsigned long long)gpa);
+	/* where it is not mapped, the load is a page fault */
+	if (strstr(vm.facts, " direct=mapped") ?
+	    !stop_in_kernel_load(gpa) || !inject(0, action_required, gpa, MISC_PAGE) ||
+	    !qmp("cont", NULL) || !answer("stray") :
+	    !ask("stray", "hook spin=%#llx", (unsigned long long)gpa))
+		return false;
+	return settle() && look_at_direct_map("after", gpa) &&
+	       replace_dimm(gpa);
 }
 
 /*
@@ -267,7 +397,7 @@ static bool replug(void)
  */
 static bool many_pages(bool told, const char *signal)
 {
-	const int wanted = 512;
+	const int wanted = 64;
 	int signals = 0;
 
 	vm.prefix = "before.";
@@ -311,9 +441,8 @@ static bool deferred(void)
 {
 	uint64_t gpa;
 
-	return ask("poll", "poll 1") && victim_has("anon early", &gpa) && poison_page(gpa) &&
-	       ask("sigbus", "wait") && settle_after(deferred_error) &&
-	       look_at_direct_map("direct", gpa) && ask("gone", "leave");
+	return victim_has("anon early", &gpa) && poison_page(gpa) && ask("sigbus", "wait") &&
+	       settle() && look_at_direct_map("direct", gpa) && ask("gone", "leave");
 }
 
 /* Machine checks that go to all vCPUs, while all are busy. */
@@ -333,7 +462,7 @@ static bool smp(void)
 		    !ask("stalls", "stalls"))
 			return false;
 		vm.prefix = "ao.";
-		if (!poison_page(gpa) || !inject(cpu, action_optional, gpa, MISC_PAGE) ||
+		if (!poison_page(gpa) || !inject(cpu, optional_record(), gpa, MISC_PAGE) ||
 		    !ask("sigbus", "wait"))
 			return false;
 		optional += is_sigbus("code=BUS_MCEERR_AO lsb=12 ");
@@ -351,7 +480,7 @@ static bool smp(void)
 	return settle() && ask("calm", "calm");
 }
 
-/* Without the hypervisor bit: each record takes its page out of the 1:1 map. */
+/* Without the hypervisor bit: each record takes its page out of the direct map. */
 static bool bare(void)
 {
 	static const struct {
@@ -398,6 +527,13 @@ static bool clear_nospec(void)
 	return true;
 }
 
+/* Fewer pages: those that are action optional wait for the poller, twice each. */
+static bool short_soak(void)
+{
+	soak_poisons = 12;
+	return run_soak();
+}
+
 static const struct scenario scenarios[] = {
 	{ .name = "ao-page", .run = ao_page, .told = true },
 	{ .name = "ao-line", .run = ao_line },
@@ -413,15 +549,54 @@ static const struct scenario scenarios[] = {
 	{ .name = "stray-load", .run = stray_load },
 	{ .name = "stray-wanted", .run = stray_wanted },
 	{ .name = "stray-path", .run = stray_path, .cpus = 2 },
+	{ .name = "follow-2", .run = follow_2, .cpus = 2 },
+	{ .name = "truncate", .run = truncate_page },
+	{ .name = "punch", .run = punch },
+	{ .name = "dax-read", .run = dax_read, .kernel_args = DAX },
+	{ .name = "dax-write", .run = dax_write, .kernel_args = DAX },
+	{ .name = "pinned", .run = pinned },
+	{ .name = "marked", .run = marked },
+	{ .name = "marked-futex", .run = marked_futex },
+	{ .name = "marked-nofault", .run = marked_nofault },
 	{ .name = "kinds", .run = kinds },
 	{ .name = "replug", .run = replug, .told = true },
-	{ .name = "many", .run = many, .told = true, .ram_mb = 1344 },
+	{ .name = "replug-bare", .run = replug, .told = true, .cpu_flags = ",-hypervisor" },
+	{ .name = "replug-stray", .run = replug_stray, .told = true },
+	{ .name = "many", .run = many, .told = true, .ram_mb = 384 },
+	{ .name = "broadcast-ao-page", .run = ao_page, .told = true, .broadcast = true },
+	{ .name = "broadcast-ao-line", .run = ao_line, .broadcast = true },
+	{ .name = "broadcast-ar-load", .run = ar_load, .broadcast = true },
+	{ .name = "broadcast-ar-line", .run = ar_line, .broadcast = true },
+	{ .name = "broadcast-copyin", .run = copyin, .broadcast = true },
+	{ .name = "broadcast-stray-zeropad", .run = stray_zeropad, .broadcast = true },
+	{ .name = "broadcast-stray-nofault", .run = stray_nofault, .broadcast = true },
+	{ .name = "broadcast-stray-load", .run = stray_load, .broadcast = true },
+	{ .name = "broadcast-follow-2", .run = follow_2, .cpus = 2, .broadcast = true },
+	{ .name = "broadcast-many", .run = many, .told = true, .ram_mb = 384, .broadcast = true },
+	{ .name = "bochs-ao-page", .run = ao_page, .told = true },
+	{ .name = "bochs-stray-zeropad", .run = stray_zeropad },
 	{ .name = "amd-ar-load", .run = ar_load },
 	{ .name = "amd-deferred", .run = deferred, .told = true },
+	{ .name = "amd-copyin", .run = copyin },
 	{ .name = "amd-stray-zeropad", .run = stray_zeropad },
 	{ .name = "amd-stray-nofault", .run = stray_nofault },
-	{ .name = "amd-many", .run = many_required, .ram_mb = 1344 },
+	{ .name = "amd-stray-copyout", .run = stray_copyout },
+	{ .name = "amd-stray-hugetlb", .run = stray_hugetlb },
+	{ .name = "amd-stray-path", .run = stray_path, .cpus = 2 },
+	{ .name = "amd-stray-load", .run = stray_load },
+	{ .name = "amd-stray-wanted", .run = stray_wanted },
+	{ .name = "amd-follow-2", .run = follow_2, .cpus = 2 },
+	{ .name = "amd-truncate", .run = truncate_page },
+	{ .name = "amd-punch", .run = punch },
+	{ .name = "amd-dax-read", .run = dax_read, .kernel_args = DAX },
+	{ .name = "amd-dax-write", .run = dax_write, .kernel_args = DAX },
+	{ .name = "amd-marked", .run = marked },
+	{ .name = "amd-marked-nofault", .run = marked_nofault },
+	{ .name = "amd-kinds", .run = kinds },
+	{ .name = "amd-many", .run = many_required, .ram_mb = 384 },
+	{ .name = "amd-soak-1", .run = short_soak, .ram_mb = 1344 },
 	{ .name = "smp", .run = smp, .cpus = 4 },
+	{ .name = "broadcast-smp", .run = smp, .cpus = 4, .broadcast = true },
 	{ .name = "soak-1", .run = run_soak, .ram_mb = 1344 },
 	{ .name = "soak-4", .run = run_soak, .cpus = 4, .ram_mb = 1344 },
 	{ .name = "soak-leak", .run = run_leaking_soak, .ram_mb = 1344 },

@@ -40,9 +40,9 @@ static bool use_page(uint64_t gpa, enum way way, bool clean)
 	switch (way) {
 	case TOLD_PAGE:
 	case TOLD_LINE:
-		if (!inject(0, action_optional, gpa, misc))
-			return false;
-		return clean ? settle() && ask("value", "load") : ask("sigbus", "wait");
+		if (clean)
+			return report_quietly(gpa, misc) && ask("value", "load");
+		return inject(0, optional_record(), gpa, misc) && ask("sigbus", "wait");
 	case REQUIRED_LINE:
 		return report_required(gpa, misc);
 	default:

@@ -13,7 +13,7 @@ proof() {
 	rip='RIP: 0010:|'
 	grep -aqE 'Kernel panic|BUG: ' "$1" 2>/dev/null && rip="${rip}RIP 10:|"
 	guest='mce-guest: (sigbus|write|value|fill|tables|alive|victim)'
-	grep -aE "${rip}BUG: |Machine check: |Kernel panic - not|^vmm: 1:1 map|$guest" \
+	grep -aE "${rip}BUG: |Machine check: |Kernel panic - not|^vmm: direct map|$guest" \
 		"$1" 2>/dev/null | sed 's/^\[[^]]*\] *//' | awk '!seen[$0]++' | head -n 8
 }
 

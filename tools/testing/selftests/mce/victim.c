@@ -23,11 +23,14 @@
  *                           page does. -> links made= pairs= (how often two
  *                           bodies are side by side) gpa= (of the second of
  *                           such a pair)
- *   follow                  stat(2) through all those links but the one whose
- *                           body is at gpa, as a user without privileges.
- *                           -> follow reached= (how many led to where they
- *                           should) uid= checks= (machine checks meanwhile, all
+ *   follow ROUNDS USERS     stat(2) through all those links but the one whose
+ *                           body is at gpa, that often, as that many users without
+ *                           privileges at once, each on a CPU of its own. -> follow
+ *                           reached= (how many led to where they should, the fewest of
+ *                           all rounds) uid= checks= (machine checks meanwhile, all
  *                           CPUs together)
+ *   pread, pwrite, truncate, punch, pin, drain
+ *                           see files.c
  *   hook PARAMETERS         load the hook module, see hook/hook.c. -> its answer
  *   target                  own a page, ask for early kill, and spin as above from then
  *                           on, for no other command. -> target gpa=, and sigbus
@@ -43,6 +46,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kernel-page-flags.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
@@ -114,21 +118,30 @@ static char *map_mlock(size_t len)
 
 static char *map_thp(size_t len)
 {
+	/* with less than 512 MB of RAM the kernel has none by itself (hugepage_init()) */
+	int fd = open("/sys/kernel/mm/transparent_hugepage/enabled", O_WRONLY);
 	char *p = map_anon(len + HUGE);
 
-	if (p == MAP_FAILED)
-		return p;
+	if (fd < 0 || write(fd, "madvise", 7) != 7 || p == MAP_FAILED)
+		return MAP_FAILED;
+	close(fd);
 	p = (char *)(((uintptr_t)p + HUGE - 1) & ~(HUGE - 1));
 	return madvise(p, len, MADV_HUGEPAGE) ? MAP_FAILED : p;
 }
 
-static char *map_hugetlb(size_t len)
+bool reserve_huge_pages(void)
 {
 	int fd = open("/proc/sys/vm/nr_hugepages", O_WRONLY);
+	bool done = fd >= 0 && write(fd, "8", 1) == 1;
 
-	if (fd < 0 || write(fd, "8", 1) != 1)
-		return MAP_FAILED;
 	close(fd);
+	return done;
+}
+
+static char *map_hugetlb(size_t len)
+{
+	if (!reserve_huge_pages())
+		return MAP_FAILED;
 	return map_memory(len, 0, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB);
 }
 
@@ -193,11 +206,14 @@ static const struct kind {
 	{ "shmem", map_shmem, SOME, 0, PAGE, 0x5a },
 	{ "clean", map_clean, SOME, 0, PAGE, -1 },
 	{ "dirty", map_dirty, SOME, 0, PAGE, 0x5a },
+	{ "dax", map_dax, SOME, 0, PAGE, 0x5a },
+	{ "memfd", map_memfd, SEARCHED, 0, PAGE, 0x5a },
+	{ "huge-memfd", map_huge_memfd, 8 * HUGE, 5 * PAGE, HUGE, 0x5a },
 };
 
 /* ---- SIGBUS */
 
-static char *page;
+char *page;
 static sig_atomic_t got_sigbus, trying;
 static siginfo_t sigbus;
 static sigjmp_buf after_try;
@@ -506,36 +522,54 @@ static void victim_links(const char *args)
 		       (unsigned long long)body[bad_link] * PAGE, LINKS, pairs);
 }
 
-static void follow_links(void)
+/* As user number @user; the exit status is how many led there in the worst round. */
+static void follow_links(int rounds, int user)
 {
 	struct stat init, found;
-	int reached = 0;
+	int fewest = LINKS;
+	cpu_set_t set;
 
-	if (setresgid(NOBODY, NOBODY, NOBODY) || setresuid(NOBODY, NOBODY, NOBODY) ||
-	    stat("/init", &init))
+	CPU_ZERO(&set);
+	CPU_SET(user, &set);
+	if (sched_setaffinity(0, sizeof(set), &set) || setresgid(NOBODY, NOBODY, NOBODY) ||
+	    setresuid(NOBODY - user, NOBODY - user, NOBODY - user) || stat("/init", &init))
 		_exit(0);
-	for (int i = 0; i < LINKS; i++)
-		reached += i != bad_link && !stat(link_path(i), &found) &&
-			   found.st_ino == init.st_ino;
-	_exit(reached);
+	while (rounds--) {
+		int reached = 0;
+
+		for (int i = 0; i < LINKS; i++)
+			reached += i != bad_link && !stat(link_path(i), &found) &&
+				   found.st_ino == init.st_ino;
+		if (reached < fewest)
+			fewest = reached;
+	}
+	_exit(fewest);
 }
 
 static void victim_follow(const char *args)
 {
+	int rounds = strtol(args, (char **)&args, 0), users = strtol(args, NULL, 0);
 	unsigned long checks = count_interrupts("MCE:");
-	int status = -1;
-	pid_t pid = fork();
+	int fewest = LINKS;
 
-	(void)args;
-	if (!pid)
-		follow_links();
-	if (pid < 0 || waitpid(pid, &status, 0) < 0) {
-		answer("error what=fork errno=%d", errno);
-		return;
+	for (int user = 0; user < users; user++) {
+		pid_t pid = fork();
+
+		if (!pid)
+			follow_links(rounds, user);
+		if (pid < 0) {
+			answer("error what=fork errno=%d", errno);
+			return;
+		}
+	}
+	for (int user = 0; user < users; user++) {
+		int status = 0;
+
+		if (wait(&status) < 0 || !WIFEXITED(status) || WEXITSTATUS(status) < fewest)
+			fewest = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 	}
 	checks = count_interrupts("MCE:") - checks;
-	answer("follow reached=%d uid=%d checks=%lu",
-	       WIFEXITED(status) ? WEXITSTATUS(status) : -1, NOBODY, checks);
+	answer("follow reached=%d uid=%d checks=%lu", fewest, NOBODY, checks);
 }
 
 /* ---- the rest */
@@ -632,6 +666,13 @@ static const struct command {
 	{ "load", victim_load, false },
 	{ "jump", victim_jump, false },
 	{ "write", victim_write, false },
+	{ "pread", victim_pread, false },
+	{ "pwrite", victim_pwrite, false },
+	{ "truncate", victim_truncate, false },
+	{ "punch", victim_punch, false },
+	{ "pin", victim_pin, false },
+	{ "drain", victim_drain, false },
+	{ "futex", victim_futex, false },
 	{ "links", victim_links, true },
 	{ "follow", victim_follow, false },
 	{ "hook", victim_hook, false },

@@ -44,8 +44,13 @@ const struct record action_required = { .status = 0xbd80000000000134ULL, .mcgsta
 
 /*
  * A deferred error as in APM Vol. 2, "Machine-Check Status Register": VAL|EN|
- * MISCV|ADDRV|DEFERRED|POISON, as QEMU has it for an AMD guest. No exception.
+ * MISCV|ADDRV|DEFERRED|POISON, as QEMU has it for an AMD guest. No exception. Before
+ * it, what QEMU has for action required: VAL|UC|EN|MISCV|ADDRV|POISON.
  */
+static const struct record amd_required = {
+	.status = 0xbc00080000000000ULL, .mcgstatus = 0x7, .local = true,
+};
+
 const struct record deferred_error = { .status = 0x9c00180000000000ULL, .local = true };
 
 /* ACPI 6.5, 6.3.5: source events and status codes of _OST */
@@ -58,8 +63,12 @@ enum { OST_SUCCESS = 0, OST_EJECT_IN_PROGRESS = 0x84 };
 /* How long a guest that is past the scenario's end may go on talking. */
 #define LAST_WORDS_MS 10000
 
+/*
+ * quiet: each character of the console is an exit to L1, and half of a boot goes by with
+ * them. The guest's init turns it off.
+ */
 #define KERNEL_ARGS \
-	"console=ttyS0 panic=-1 printk.devkmsg=on memhp_default_state=online_movable"
+	"console=ttyS0 quiet panic=-1 printk.devkmsg=on memhp_default_state=online_movable"
 
 struct vm vm = { .qmp = -1, .console = -1 };
 
@@ -139,8 +148,14 @@ static void read_console_line(const char *line)
 	}
 
 	/* mm/memory-failure.c, of a pfn without a struct page: until 6.12, and 7.3 */
-	vm.outside |= strstr(line, ": memory outside kernel control") ||
-		      strstr(line, ": recovery action for non struct page pfn");
+	if (strstr(line, ": memory outside kernel control") ||
+	    strstr(line, ": recovery action for non struct page pfn")) {
+		vm.outside = true;
+		vm.printed = false;
+	}
+	/* the last line of a record, print_mce() */
+	if (strstr(line, "[Hardware Error]: PROCESSOR "))
+		vm.printed = true;
 	/* arch/x86/mm/pat/memtype.c, of a type that nobody reserved */
 	vm.memtype |= !!strstr(line, "freeing invalid memtype");
 
@@ -162,7 +177,14 @@ static void read_console_line(const char *line)
 		if (p)
 			copy_word(vm.fault, sizeof(vm.fault), p + strlen("for address: "), " \r\n");
 	}
-	if (strstr(line, "Oops: "))
+	/* BUG(): "kernel BUG at FILE:LINE!", and not everywhere "Oops: " */
+	p = strstr(line, "kernel BUG at ");
+	if (p) {
+		copy_word(vm.message, sizeof(vm.message), p, ":!\r\n");
+		/* the record of the machine check can be printed first: its RIP is another */
+		vm.rip[0] = '\0';
+	}
+	if (p || strstr(line, "Oops: "))
 		vm.oops = true;
 	if (strstr(line, "[ cut here ]"))
 		vm.warned = true;
@@ -339,7 +361,8 @@ static bool start_qemu(const struct machine *m, const struct scenario *s, const 
 		 ram_mb, vm.ram);
 	snprintf(mem, sizeof(mem), "%uM,slots=2,maxmem=%uM", ram_mb,
 		 ram_mb < 4096 ? 4096 : ram_mb + 1024);
-	snprintf(cpu, sizeof(cpu), "%s%s", m->cpu, s->cpu_flags ? s->cpu_flags : "");
+	snprintf(cpu, sizeof(cpu), "%s%s%s", m->cpu, s->cpu_flags ? s->cpu_flags : "",
+		 m->local && s->broadcast ? ",lmce=off" : "");
 	snprintf(smp, sizeof(smp), "%u", s->cpus ? s->cpus : 1);
 	snprintf(append, sizeof(append), "%s %s", KERNEL_ARGS,
 		 s->kernel_args ? s->kernel_args : "");
@@ -428,7 +451,7 @@ bool answer(const char *word)
 	while (!vm.answer[0])
 		if (!pump())
 			return false;
-	if (vm.killed)
+	if (vm.killed || vm.oops)
 		return false;
 	if (!strncmp(vm.answer, "error ", 6))
 		return broken("the guest cannot do it: %s", vm.answer);
@@ -522,13 +545,17 @@ const char *ask_monitor(const char *fmt, ...)
 
 /*
  * Have QEMU raise a machine check on @cpu that says @gpa is bad, from bit 6 or
- * from bit 12 up (@misc). With several CPUs it goes to all unless it is local, as
- * on Intel machines: the others find nothing in their banks.
+ * from bit 12 up (@misc). Unless it is local it goes to all CPUs, as on Intel machines
+ * without LMCE: the others find nothing in their banks.
  */
 bool inject(int cpu, struct record record, uint64_t gpa, uint64_t misc)
 {
 	const char *said;
 
+	if (vm.local && !record.local) {
+		record.local = true;
+		record.mcgstatus |= MCG_LMCES;
+	}
 	vm.step = "inject";
 	if (!vm.silent)
 		say("injects status=%#llx mcgstatus=%#llx gpa=%#llx misc=%#llx on cpu %d",
@@ -542,6 +569,12 @@ bool inject(int cpu, struct record record, uint64_t gpa, uint64_t misc)
 	if (said && said[0])
 		return broken("QEMU's mce command: %s", said);
 	return said;
+}
+
+/* The record that is no exception, or none that stops what is going on */
+struct record optional_record(void)
+{
+	return vm.amd ? deferred_error : action_optional;
 }
 
 /*
@@ -585,6 +618,36 @@ bool stop_in_user_mode(uint64_t gpa, int *cpu)
 }
 
 /*
+ * Have the hook load from @gpa by the direct map, over and over, and stop the guest there.
+ * The page has to be mapped.
+ */
+bool stop_in_kernel_load(uint64_t gpa)
+{
+	char r15[32];
+
+	snprintf(r15, sizeof(r15), "R15=%016llx", (unsigned long long)gpa);
+	vm.answer[0] = '\0';
+	vm.step = "spin";
+	say("asks: hook spin=%#llx", (unsigned long long)gpa);
+	dprintf(vm.console, "hook spin=%#llx\n", (unsigned long long)gpa);
+	for (;;) {
+		const char *registers;
+
+		if (vm.answer[0])
+			return broken("no load to stop in: %s", vm.answer);
+		if (!qmp("stop", NULL))
+			return false;
+		registers = ask_monitor("info registers");
+		if (!registers)
+			return false;
+		if (strstr(registers, r15) && strstr(registers, "CPL=0"))
+			return true;
+		if (!qmp("cont", NULL))
+			return false;
+	}
+}
+
+/*
  * An action required record that comes in the kernel, be it in a timer tick, is rightly
  * fatal.
  */
@@ -597,30 +660,25 @@ static bool inject_in_user_mode(struct record record, uint64_t gpa, uint64_t mis
 }
 
 /*
- * Wait until the guest has done with all records so far that are like @record,
- * the 1:1 map included: SIGBUS comes before that. One more, for an address where
- * no memory is, goes through the same queue (mce_gen_pool_process()). It must
- * not come while the CPU is still at the last one.
+ * Wait until the guest has done with all records so far, the direct map included: SIGBUS
+ * comes before that. One more, for an address where no memory is, goes through the same
+ * queue (mce_gen_pool_process()). It must not come while the CPU is still at the last one.
+ * And until it is printed, which takes long, the guest does not come to the next.
  */
-bool settle_after(struct record record)
+bool settle(void)
 {
 	vm.outside = false;
-	if (!ask("here", "here") || !inject(0, record, NO_MEMORY_HERE, MISC_PAGE))
+	if (!ask("here", "here") || !inject(0, optional_record(), NO_MEMORY_HERE, MISC_PAGE))
 		return false;
 	vm.step = "settle";
-	while (!vm.outside)
+	while (!vm.outside || !vm.printed)
 		if (!pump())
 			return false;
 	return true;
 }
 
-bool settle(void)
-{
-	return settle_after(action_optional);
-}
-
 /*
- * Have QEMU walk the guest's page tables to where the 1:1 map has @gpa. The fact
+ * Have QEMU walk the guest's page tables to where the direct map has @gpa. The fact
  * is NAME=mapped or NAME=unmapped.
  */
 bool look_at_direct_map(const char *name, uint64_t gpa)
@@ -630,7 +688,7 @@ bool look_at_direct_map(const char *name, uint64_t gpa)
 
 	if (!said)
 		return false;
-	say("1:1 map at gpa=%#llx: %s", (unsigned long long)gpa, said);
+	say("direct map at gpa=%#llx: %s", (unsigned long long)gpa, said);
 	if (!strncmp(said, "Unmapped", 8))
 		fact(" %s=unmapped", name);
 	else if (sscanf(said, "gpa: %llx", &found) == 1 && found == gpa)
@@ -720,10 +778,28 @@ bool is_sigbus(const char *code_lsb)
 	return strstr(vm.answer, code_lsb) && strstr(vm.answer, " addr_match=yes");
 }
 
+/*
+ * An action optional record of which no process is told. An AMD guest's bank holds one,
+ * until it is polled: the next, which settle() sends, has to wait for that.
+ */
+bool report_quietly(uint64_t gpa, uint64_t misc)
+{
+	const char *prefix = vm.prefix;
+	bool done;
+
+	vm.prefix = NULL;
+	done = ask("corrupted", "corrupted 0") &&
+	       inject(0, optional_record(), gpa, misc) &&
+	       ask("corrupted", "corrupted %llu",
+		   (unsigned long long)answered("kb=") + PAGE / 1024) && settle();
+	vm.prefix = prefix;
+	return done;
+}
+
 /* An action optional record for the victim's page, and all that follows from it. */
 bool report_optional(uint64_t gpa, uint64_t misc)
 {
-	return inject(0, action_optional, gpa, misc) && ask("sigbus", "wait") && settle();
+	return inject(0, optional_record(), gpa, misc) && ask("sigbus", "wait") && settle();
 }
 
 /* An action required one, which finds the victim in user mode. */
@@ -732,7 +808,8 @@ bool report_required(uint64_t gpa, uint64_t misc)
 	if (!ask("spinning", "spin"))
 		return false;
 	vm.answer[0] = '\0';
-	return inject_in_user_mode(action_required, gpa, misc) && answer("sigbus");
+	return inject_in_user_mode(vm.amd ? amd_required : action_required, gpa, misc) &&
+	       answer("sigbus");
 }
 
 /* What the CPU was doing, for the log: nobody can ask later. */
@@ -763,6 +840,24 @@ static bool boot_in_turns(void)
 	return true;
 }
 
+/*
+ * After an oops that killed a process, the rest of the guest should go on: PID 1 answers,
+ * and forks.
+ */
+static bool survives_oops(void)
+{
+	vm.oops_over = false;
+	vm.timed_out = false;
+	vm.deadline_ms = now_ms() + LAST_WORDS_MS;
+	vm.prefix = NULL;
+	vm.answer[0] = '\0';
+	dprintf(vm.console, "alive\n");
+	while (!vm.panic && strncmp(vm.answer, "alive ", strlen("alive ")))
+		if (!pump())
+			break;
+	return !vm.panic && strstr(vm.answer, "alive fork=ok");
+}
+
 static const char *verdict(bool finished, bool hang)
 {
 	if (vm.lab_error)
@@ -787,21 +882,25 @@ int run_scenario(const struct machine *m, const struct scenario *s, const char *
 		 const char *initrd, int limit)
 {
 	const char *what;
-	bool finished, hang;
+	bool finished, hang, survives = false;
 
 	signal(SIGPIPE, SIG_IGN);
 	vm.deadline_ms = limit ? now_ms() + limit * 1000LL : INT64_MAX;
 	vm.prefix = "";
 	vm.step = "boot";
+	vm.amd = m->amd;
+	vm.local = m->local && !s->broadcast;
 	finished = start_qemu(m, s, kernel, initrd) &&
 		   qmp("qmp_capabilities", NULL) && (!m->unfair || boot_in_turns()) &&
-		   answer("ready");
+		   answer("ready") && (!m->amd || ask("poll", "poll 1"));
 	if (finished)
 		finished = s->run() && proof_of_life();
 
 	hang = vm.timed_out;
 	if (hang)
 		say_registers();
+	if (vm.oops && !vm.panic && !vm.lab_error)
+		survives = survives_oops();
 
 	/* a dying guest has more to say: the trace, and QEMU's farewell */
 	if (limit && !vm.timed_out && vm.deadline_ms > now_ms() + LAST_WORDS_MS)
@@ -820,6 +919,8 @@ int run_scenario(const struct machine *m, const struct scenario *s, const char *
 		fact(" fault=%s", vm.fault);
 	if (!finished)
 		fact(" at=%s", vm.step);
+	if (!strcmp(what, "oops"))
+		fact(" survives=%s", survives ? "yes" : "no");
 	say("verdict %s%s end", what, vm.facts);
 	return strcmp(what, "error") ? 0 : 1;
 }

@@ -20,12 +20,12 @@ struct json_object;
 #define MB (1024ULL * 1024)
 
 /*
- * The first 16 MB of the 1:1 map are 4K pages whatever happens, and the kernel's
+ * The first 16 MB of the direct map are 4K pages whatever happens, and the kernel's
  * image comes next.
  */
 #define ABOVE_4K_MAP (32 * MB)
 
-/* The 1:1 map with four levels: Documentation/arch/x86/x86_64/mm.rst */
+/* The direct map with four levels: Documentation/arch/x86/x86_64/mm.rst */
 #define DIRECT_MAP 0xffff888000000000ULL
 
 /* QEMU puts memory devices behind 4 GB when there is less RAM than that. */
@@ -35,10 +35,10 @@ struct json_object;
 /* Behind all memory that any of the guests has. */
 #define NO_MEMORY_HERE (64 * 1024 * MB)
 
-/* What a machine check says. */
+/* What a machine check is about. QEMU does not broadcast one to an AMD CPU. */
 struct record {
 	uint64_t status, mcgstatus;
-	bool local;	/* not broadcast: AMD has none, and QEMU refuses */
+	bool local;
 };
 
 extern const struct record action_optional, action_required, deferred_error;
@@ -49,6 +49,9 @@ extern const struct record action_optional, action_required, deferred_error;
 
 #define MCE_BANK 9
 
+/* MCG_STATUS: this CPU alone got the machine check */
+#define MCG_LMCES 0x8ULL
+
 struct machine {
 	const char *name;
 	const char *qemu;
@@ -56,12 +59,15 @@ struct machine {
 	const char *cpu;
 	unsigned int ram_mb;
 	bool unfair;	/* a CPU that does not rest leaves no time to the next: -icount */
+	bool amd;	/* records are AMD's, and the guest polls for deferred errors */
+	bool local;	/* machine checks go to one CPU: LMCE, or AMD */
 };
 
 struct scenario {
 	const char *name;
 	bool (*run)(void);
 	bool told;	/* QEMU hears of poison at once, and tells the guest */
+	bool broadcast;	/* machine checks go to all CPUs, even if the machine has LMCE */
 	unsigned int cpus, ram_mb;	/* 0: one, and as much as the machine has */
 	const char *cpu_flags;	/* for the CPU model: ",-flag" */
 	const char *kernel_args;
@@ -79,10 +85,11 @@ extern struct vm {
 	bool came;
 	const char *prefix;	/* of the keys of facts; NULL: keep none */
 	char facts[4096];	/* " key=value ..." of all answers so far */
-	bool outside, memtype;	/* the kernel said that, see read_console_line() */
+	bool outside, printed, memtype;	/* on the console, see read_console_line() */
 	bool panic, oops, warned, killed, powered_off, timed_out, lab_error;
 	bool reset;	/* the CPU gave up: triple fault, or a machine check in one */
 	bool oops_over;
+	bool amd, local;	/* of the machine, and of the scenario */
 	bool silent;	/* neither the guest's console nor what is done is shown */
 	unsigned int lines;	/* of the guest's console so far */
 	char message[256], rip[128], fault[32];
@@ -123,8 +130,9 @@ uint64_t answered(const char *key);
 
 bool poison_page(uint64_t gpa);
 bool inject(int cpu, struct record record, uint64_t gpa, uint64_t misc);
+struct record optional_record(void);
 bool stop_in_user_mode(uint64_t gpa, int *cpu);
-bool settle_after(struct record record);
+bool stop_in_kernel_load(uint64_t gpa);
 bool settle(void);
 bool look_at_direct_map(const char *name, uint64_t gpa);
 bool plug_dimm(void);
@@ -133,6 +141,7 @@ bool finish_unplugging_dimm(void);
 bool victim_has_above(uint64_t min, const char *kind, uint64_t *gpa);
 bool victim_has(const char *kind, uint64_t *gpa);
 bool is_sigbus(const char *code_lsb);
+bool report_quietly(uint64_t gpa, uint64_t misc);
 bool report_optional(uint64_t gpa, uint64_t misc);
 bool report_required(uint64_t gpa, uint64_t misc);
 

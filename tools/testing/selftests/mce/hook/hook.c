@@ -7,7 +7,7 @@
  *   clear_pfn=PFN   call clear_mce_nospec(PFN), as the pmem driver does when
  *                   the poison of a page was overwritten. -> clear
  *
- * and with the 1:1 map's address of PA, the physical address of a page:
+ * and with the direct map's address of PA, the physical address of a page:
  *
  *   zeropad=PA      load_unaligned_zeropad() of all seven words that begin in
  *                   the page before and end in this. -> stray zeropad= (for how

@@ -24,8 +24,9 @@ l1_initrd "$lab" "$kernels" "$kernel" "$work/iso/boot/initrd"
 cp "$lab/stock.bzImage" "$work/iso/boot/kernel"
 # noxsave: nested in Bochs, CPUID leaf 0xd is empty. reboot=t: a triple fault is
 # how this machine can end by itself.
+params="console=ttyS0 panic=-1 reboot=t noxsave mce_lab=l1"
 cat >"$work/iso/boot/grub/grub.cfg" <<EOF
-linux /boot/kernel console=ttyS0 panic=-1 reboot=t noxsave mce_lab=l1 mce_runs="$*"
+linux /boot/kernel $params mce_machine=broadcast mce_runs="$*"
 initrd /boot/initrd
 boot
 EOF
