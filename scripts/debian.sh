@@ -68,7 +68,7 @@ cp -r "$patches/bugfix" debian/patches/
 cat "$patches/series" >>debian/patches/series
 export QUILT_PATCHES=debian/patches QUILT_PC=.pc
 quilt push -a --fuzz=0 >>"$log" 2>&1 || not_ok "1 quilt applies it to Debian's $what"
-[ "$(quilt applied | tail -n 2)" = "$(sed 's/^/debian\/patches\//' "$patches/series")" ] ||
+[ "$(quilt applied | tail -n "$(wc -l <"$patches/series")")" = "$(sed 's/^/debian\/patches\//' "$patches/series")" ] ||
 	not_ok "1 quilt applies it to Debian's $what as the last of its series"
 echo "ok 1 quilt applies it without fuzz to Debian's $what"
 

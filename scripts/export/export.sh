@@ -126,7 +126,7 @@ maintainers() {
 
 # the patch's new files, as they are in this repository
 new_files() {
-	folder=$(awk -v number="$1" '$1 == number { print $2 }' "$here/new-files")
+	folder=$(awk -v patch="$1" '!/^#/ && index(patch, $1) { print $2 }' "$here/new-files")
 	[ -n "$folder" ] || return 0
 	[ -n "$(git ls-files "$folder")" ] ||
 		die "git ls-files finds nothing in $folder: run this in a git clone"
@@ -159,7 +159,7 @@ for commit in $commits; do
 	id=
 	[ "$for" != stable ] || id=$(echo "${UPSTREAM:-}" | awk -v n="$count" '{ print $n }')
 	in_work cherry-pick --no-commit "$commit"
-	[ "$for" != list ] || new_files "${patch%%-*}"
+	[ "$for" != list ] || new_files "$patch"
 	in_work add -f -A
 	message "$commit" "$id" | in_work commit -q -F - --author="$ident" \
 		--date="$(in_work log -1 --format=%aI "$commit")"
@@ -194,7 +194,7 @@ table() {
 cover() {
 	table >"$work/.git/table"
 	tested=$(head -n 1 "$work/.git/table")
-	upstream="Neither is in mainline yet: this is what to take when both are."
+	upstream="Nothing of it is in mainline yet: this is what to take when it is."
 	# shellcheck disable=SC2086 # a list of words
 	[ -z "${UPSTREAM:-}" ] ||
 		upstream=$(echo "They are these commits of mainline:" && printf '  %s\n' $UPSTREAM)
