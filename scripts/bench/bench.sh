@@ -3,8 +3,8 @@
 # bench.sh LAB KERNELS LOGS TREE
 # What bad pages cost the unpatched and the patched guest of KERNELS, and both on bare
 # metal, in figures of QEMU (cost.c, count.c), and whether the patched one keeps to its
-# limit: in a guest nothing after memory_failure() but the test for one; on bare metal the
-# same as unpatched to the instruction, but that test. LAB has guest.cpio and guest. LOGS
+# limit: in a guest nothing after memory_failure() but to decide that the page stays, and to
+# remember it; on bare metal the same as unpatched to the instruction, but the test for a guest. LAB has guest.cpio and guest. LOGS
 # gets the log of each run and "results", lines of words:
 #
 #   tree TREE VERSION
@@ -117,8 +117,13 @@ awk -v tree="$tree" -v logs="$logs" -v price=16 '
 	# what the series adds, and is the price of it, and what it changes; 5.10 has
 	# set_mce_nospec() inline, in another function then
 	function is_test(f) {
-		return f ~ /^(mce_set_nospec|mce_page_taken_by_vmm|hv_root_partition)$/ ||
-			f ~ /^(error_context|mce_read_aux|set_mce_nospec\..*)$/
+		return f ~ /^(can_leave_mapped|leave_mapped|mce_left_mapped|hv_root_partition)$/ ||
+			f ~ /^(error_context|mce_is_stray_access|is_stray_access)$/ ||
+			f ~ /^(uc_decode_notifier|kill_me_maybe|do_machine_check|set_mce_nospec\..*)$/
+	}
+	# what it takes to remember the page: an entry of an xarray, and a node for it
+	function is_memory(f) {
+		return f ~ /xa_|^xas_|radix_tree_node|kmem_cache|slab|memset|memcg|should_failslab|xarray/
 	}
 	# the way to other CPUs: which of them are idle, which one this is and who waits, for a
 	# lock or for the APIC, is up to chance
@@ -127,7 +132,7 @@ awk -v tree="$tree" -v logs="$logs" -v price=16 '
 	}
 	# a machine check, until it is graded and handed on
 	function is_handling(f) {
-		return f ~ /mce|machine_check|^error_context|fixup|stands_for_page_fault/
+		return f ~ /mce|machine_check|^error_context|fixup|stray_access/
 	}
 	$1 == "each" {
 		run = $3 " " $4 " " $5 " " $6
@@ -196,7 +201,7 @@ awk -v tree="$tree" -v logs="$logs" -v price=16 '
 				continue
 			}
 			result(fig["unpatched", run, 5] > 0 && (w[3] == 1 || fig["unpatched", run, 9] > 0),
-				label ": unpatched takes the page out of the 1:1 map (" \
+				label ": unpatched takes the page out of the direct map (" \
 				fig["unpatched", run, 5] " instructions, " fig["unpatched", run, 8] \
 				" interrupts sent, " fig["unpatched", run, 9] " received)")
 			differ(run, "after")

@@ -33,7 +33,7 @@
 #define GROWTH_START (ABOVE_4G + 256 * MB)
 #define GROWTH_STEP (2 * MB)
 #define LAST_PAGES 4096
-/* away from where the hook module is, whose pages have other rights in the 1:1 map */
+/* away from where the hook module is, whose pages have other rights in the direct map */
 #define WALK_START (GROWTH_START + 4096 * MB)
 
 /* Stop the guest when none of its CPUs has anything to do. */
@@ -110,7 +110,7 @@ static bool run_growth(void)
 
 		/*
 		 * Idle: all CPUs are done with the last machine check, and its page is out of
-		 * the 1:1 map if it goes.
+		 * the direct map if it goes.
 		 */
 		if (!inject(0, action_optional, GROWTH_START + n * GROWTH_STEP, MISC_PAGE) ||
 		    !qmp("cont", NULL) || !ask("corrupted", "corrupted %lu", n * 4) ||
@@ -154,6 +154,7 @@ int main(int argc, char **argv)
 	const char *args[9] = { "-accel", "tcg", "-machine", "q35,memory-backend=ram" };
 	struct machine machine = {
 		.name = "cost", .qemu = "qemu-system-x86_64", .args = args, .cpu = cpu,
+		.local = true,
 	};
 
 	while ((opt = getopt(argc, argv, "1bc:l:k:i:p:")) != -1) {

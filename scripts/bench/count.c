@@ -35,7 +35,7 @@
 
 /* The functions that say where we are. */
 enum place {
-	MACHINE_CHECK, MEMORY_FAILURE, HELPER, NOSPEC, NOTIFIER, TASK_WORK, SIGBUS_HANDLER,
+	MACHINE_CHECK, MEMORY_FAILURE, NOSPEC, NOTIFIER, TASK_WORK, SIGBUS_HANDLER,
 	SENDS_MANY, SENDS_ONE, RECEIVES_MANY, RECEIVES_ONE, PLACES,
 };
 
@@ -43,8 +43,6 @@ enum place {
 static const char *const names[PLACES][3] = {
 	[MACHINE_CHECK] = { "asm_exc_machine_check" },
 	[MEMORY_FAILURE] = { "memory_failure" },
-	/* the patched kernel has one between the caller and it */
-	[HELPER] = { "mce_set_nospec", "set_mce_nospec", "set_memory_np" },
 	[NOSPEC] = { "set_mce_nospec", "set_memory_np" },
 	[NOTIFIER] = { "uc_decode_notifier" },
 	[TASK_WORK] = { "kill_me_maybe" },
@@ -85,7 +83,7 @@ static struct {
 	bool checked, optional, over, told;
 	unsigned int cpu;	/* that memory_failure() runs on */
 	/* addresses; 0: not in it */
-	unsigned long mf_back, helper_back, nospec_back, callers_back[2];
+	unsigned long mf_back, nospec_back, callers_back[2];
 	unsigned long start, mf_all, mf, mf_over, nospec, nospec_time, after, total;
 	unsigned long sent, received, sent_mf, received_mf, sent_after, received_after;
 } now;
@@ -156,16 +154,11 @@ static void at_place(unsigned int cpu, enum place p)
 		now.mf = run[cpu];
 		now.mf_back = return_address(cpu);
 		break;
-	case HELPER:
-		now.helper_back = return_address(cpu);
-		break;
 	case NOSPEC:
 		if (!now.mf_over || now.over || cpu != now.cpu)
 			break;
 		now.nospec = run[cpu];
-		/* the helper has nothing left to do, and jumps */
-		now.nospec_back = last[cpu]->symbol == places[HELPER] ? now.helper_back :
-				  return_address(cpu);
+		now.nospec_back = return_address(cpu);
 		break;
 	case SIGBUS_HANDLER:
 		if (!now.checked || now.told)

@@ -269,7 +269,7 @@ static bool user(void)
 
 /*
  * The kernel loads from the page, by an instruction that has a fixup. An unpatched kernel
- * may have got its fixup already, as the page is not in its 1:1 map: then *@spins is false.
+ * may have got its fixup already, as the page is not in its direct map: then *@spins is false.
  */
 static bool kernel_load(bool *spins)
 {
@@ -667,7 +667,7 @@ int main(int argc, char **argv)
 	const char *args[7] = { "-accel", "tcg", "-machine", "q35,memory-backend=ram" };
 	struct machine machine = {
 		.name = "fuzz", .qemu = "qemu-system-x86_64", .args = args,
-		.cpu = "Haswell-noTSX,vendor=GenuineIntel", .ram_mb = RAM / MB,
+		.cpu = "Haswell-noTSX,vendor=GenuineIntel", .ram_mb = RAM / MB, .local = true,
 	};
 	struct scenario s = { 0 };
 	int opt;
@@ -706,8 +706,8 @@ int main(int argc, char **argv)
 	snprintf(drive, sizeof(drive), "if=none,format=qcow2,cache=unsafe,file=%s", disk);
 	s = *scenario;
 	s.run = run;
-	/* a kernel that panics stays as it is */
-	s.kernel_args = "panic=0";
+	/* a kernel that panics stays as it is; "boot" counts lines */
+	s.kernel_args = "panic=0 loglevel=7";
 	what = s.name;
 	return run_scenario(&machine, &s, kernel, initrd, BOOT_S);
 }

@@ -261,7 +261,7 @@ if ! {
 	<h1>Bad memory in a guest: what was measured</h1>
 	<p>A hypervisor takes a bad page away from its guest and forwards a machine check. These are
 	guests with the kernel as Debian ships it, unpatched, beside the same with the patches that leave
-	the 1:1 map alone.</p>
+	the direct map alone.</p>
 	END
 	facts && section 'Scenarios' && scenarios && section 'Cost' && bench &&
 	section 'The test bed' && seconds && section 'Not passed' && others &&
