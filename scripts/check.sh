@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # check.sh TREES [SCENARIO]
-# All tests of each of TREES: that it builds, the lint, the grading rules, the KUnit
-# suite, then the scenarios; for more than one, then the series between them. With
-# SCENARIO, only that. Ends with a table of all
+# All tests of each of TREES: that it builds, the grading rules, the KUnit suite, the
+# scenarios, and then the lint of each; for more than one, then the series between them.
+# With SCENARIO, only that. BUDGET= in the environment: what has not begun after so many
+# minutes is skipped, and the line tells what would run it. Ends with a table of all
 # trees, and without SCENARIO with build/report.html; the last line is "N passed, N failed,
 # N skipped". Exit status 0 when nothing failed and something passed. The environment has
 # KUNIT_TOOL, TOOL of kunit.sh.
@@ -32,44 +33,73 @@ for dir in "$build"/log/*/check; do
 	[ "$(cat "$dir/commit" 2>/dev/null)" = "$commit" ] || rm -rf "$dir"
 done
 
+# step COMMAND-OF-MAKE COMMAND...: unless there is no time left for it
+step() {
+	again=$1
+	shift
+	if [ -n "${BUDGET:-}" ] && [ $(($(date +%s) - start)) -ge $((BUDGET * 60)) ]; then
+		echo "ok - make $again # SKIP no time left (BUDGET=$BUDGET)"
+		return
+	fi
+	"$@"
+}
+
 # What cannot be run at all has failed, too: it leaves no line behind.
-one_tree() {
+tests_of() {
 	tree=$1
-	if ! patchdir=$(scripts/patchdir.sh "$tree"); then
+	if ! scripts/patchdir.sh "$tree" >/dev/null; then
 		echo "not ok - $tree: no patches to try"
 		return
 	fi
-	# the mirror may have it by now
-	[ -s "$build/$tree/upstream" ] || rm -f "$build/$tree/upstream"
-	targets='kernels lab'
-	[ -n "$scenario" ] || targets="$targets $build/$tree/upstream $build/lint/sparse"
 	# shellcheck disable=SC2086 # a list of words
-	if ! make --no-print-directory -s $targets TREE="$tree" 2>&1; then
+	if ! make --no-print-directory -s kernels lab TREE="$tree" 2>&1; then
 		echo "not ok - build $tree"
 		return
 	fi
 	echo "ok - build $tree"
-	[ -n "$scenario" ] || scripts/lint/lint.sh "$build/$tree" "$patchdir" ||
-		echo "# lint of $tree: failed"
-	[ -n "$scenario" ] || scripts/lint/series.sh "$build/$tree" "$patchdir" "$build/lint/sparse" ||
-		echo "# lint of the series for $tree: failed"
-	[ -n "$scenario" ] || scripts/grades/grades.sh "$build/$tree" ||
+	[ -n "$scenario" ] || step "grades TREE=$tree" scripts/grades/grades.sh "$build/$tree" ||
 		echo "# grades of $tree: failed"
-	[ -n "$scenario" ] || scripts/kunit/kunit.sh "$build/$tree/patched" "$KUNIT_TOOL" \
-		"$build/log/$tree/kunit" || echo "# kunit of $tree: failed"
-	"$selftest/run.sh" "$build/lab" "$build/$tree" "$build/log/$tree/check" "$tree" \
-		${scenario:+"$scenario"}
+	[ -n "$scenario" ] || step "kunit TREE=$tree" scripts/kunit/kunit.sh "$build/$tree/patched" \
+		"$KUNIT_TOOL" "$build/log/$tree/kunit" || echo "# kunit of $tree: failed"
+	step "check TREE=$tree" "$selftest/run.sh" "$build/lab" "$build/$tree" \
+		"$build/log/$tree/check" "$tree" ${scenario:+"$scenario"}
 	[ $? -ne 2 ] || echo "not ok - scenarios of $tree could not be run"
 }
 
-for tree in $trees; do
-	rm -rf "$build/log/$tree/check"
-	one_tree "$tree"
-	[ ! -d "$build/log/$tree/check" ] || echo "$commit" >"$build/log/$tree/check/commit"
-done 2>&1 | tee -i "$results"
-if [ -z "$scenario" ] && [ "${trees#* }" != "$trees" ]; then
-	scripts/between.sh "$build/between" 2>&1 | tee -i -a "$results"
-fi
+lint_of() {
+	tree=$1
+	patchdir=$(scripts/patchdir.sh "$tree") && [ -e "$build/$tree/patched.bzImage" ] || return
+	# the mirror may have it by now
+	[ -s "$build/$tree/upstream" ] || rm -f "$build/$tree/upstream"
+	if ! make --no-print-directory -s "$build/$tree/upstream" "$build/lint/sparse" \
+		TREE="$tree" 2>&1; then
+		echo "not ok - fetch what the lint of $tree takes"
+		return
+	fi
+	scripts/lint/lint.sh "$build/$tree" "$patchdir" || echo "# lint of $tree: failed"
+	step "lint TREE=$tree" scripts/lint/series.sh "$build/$tree" "$patchdir" \
+		"$build/lint/sparse" || echo "# lint of the series for $tree: failed"
+}
+
+case ${BUDGET:-1} in
+*[!0-9]* | 0*)
+	echo "BUDGET=$BUDGET: it is a number of minutes" >&2
+	exit 2
+	;;
+esac
+{
+	for tree in $trees; do
+		rm -rf "$build/log/$tree/check"
+		tests_of "$tree"
+		[ ! -d "$build/log/$tree/check" ] || echo "$commit" >"$build/log/$tree/check/commit"
+	done
+	if [ -z "$scenario" ]; then
+		for tree in $trees; do
+			step "lint TREE=$tree" lint_of "$tree"
+		done
+		[ "${trees#* }" = "$trees" ] || step between scripts/between.sh "$build/between"
+	fi
+} 2>&1 | tee -i "$results"
 
 logs=
 for tree in $trees; do
