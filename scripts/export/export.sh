@@ -194,6 +194,7 @@ table() {
 cover() {
 	table >"$work/.git/table"
 	tested=$(head -n 1 "$work/.git/table")
+	tested=${tested:-"no kernel yet: README.md has no results of this series"}
 	upstream="Nothing of it is in mainline yet: this is what to take when it is."
 	# shellcheck disable=SC2086 # a list of words
 	[ -z "${UPSTREAM:-}" ] ||
