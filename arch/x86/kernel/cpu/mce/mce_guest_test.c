@@ -641,8 +641,7 @@ static void nospec_once_bitten(struct kunit *test)
 		{ "other page", __KERNEL_CS, 0, MCE_AR_SEVERITY, false, false },
 		{ "corrected", __KERNEL_CS, 0, MCE_KEEP_SEVERITY, true, false },
 	};
-	/* Xen's initial domain leaves no page there to begin with */
-	int guest = !!boot_cpu_has(X86_FEATURE_HYPERVISOR), i;
+	int i;
 
 	be_cpu(X86_VENDOR_INTEL, true);
 	fake_offlining(test, 0);
@@ -659,7 +658,7 @@ static void nospec_once_bitten(struct kunit *test)
 			leave_mapped(SOME_PFN, true);
 		KUNIT_EXPECT_EQ_MSG(test, NOTIFY_DONE, stray_access_notifier(NULL, 0, &m),
 				    "%s", records[i].what);
-		KUNIT_EXPECT_EQ_MSG(test, records[i].out && guest, taken_out.calls,
+		KUNIT_EXPECT_EQ_MSG(test, (int)records[i].out, taken_out.calls,
 				    "%s", records[i].what);
 		/* other CPUs may be about to have one, too */
 		KUNIT_EXPECT_EQ_MSG(test, (int)records[i].left, (int)mce_left_mapped(&m),
@@ -667,6 +666,38 @@ static void nospec_once_bitten(struct kunit *test)
 		mce_forget_pages(SOME_PFN, 1);
 	}
 	KUNIT_EXPECT_EQ(test, 0, offline.calls);
+}
+
+static unsigned long healthy_pfn;
+
+/* clear_mce_nospec() runs just before the page is taken out */
+static int fake_late_set_mce_nospec(unsigned long pfn)
+{
+	healthy_pfn = pfn;
+	clear_mce_nospec(pfn);
+	return set_direct_map_invalid_noflush(pfn_to_page(pfn));
+}
+
+static void nospec_healthy_meanwhile(struct kunit *test)
+{
+	struct page *page = page_mapped_by(PG_LEVEL_2M);
+	struct mce m = {
+		.cpuvendor = X86_VENDOR_INTEL, .status = SRAR | DATA_LOAD, .misc = PAGE,
+		.mcgstatus = MCG_LOCAL, .cs = __KERNEL_CS, .severity = MCE_AR_SEVERITY,
+	};
+	unsigned long pfn;
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, page);
+	pfn = page_to_pfn(page);
+	m.addr = (u64)pfn << PAGE_SHIFT;
+	be_cpu(X86_VENDOR_INTEL, true);
+	healthy_pfn = 0;
+	KUNIT_ASSERT_TRUE(test, leave_mapped(pfn, true));
+	kunit_activate_static_stub(test, set_mce_nospec, fake_late_set_mce_nospec);
+	stray_access_notifier(NULL, 0, &m);
+	KUNIT_EXPECT_EQ(test, pfn, healthy_pfn);
+	KUNIT_EXPECT_EQ(test, (int)(in_guest() || PAGES_COME_BACK),
+			(int)(entry_of(pfn).val & _PAGE_PRESENT));
 }
 
 /* Memory that is removed takes its pages along, and no other. */
@@ -844,6 +875,18 @@ static void leave_not_in_xen(struct kunit *test)
 #else
 	kunit_skip(test, "no Xen domain without CONFIG_XEN");
 #endif
+}
+
+static void leave_not_in_hypervisor(struct kunit *test)
+{
+	bool needs = hypervisor_needs_nospec, can;
+
+	be_cpu(X86_VENDOR_INTEL, true);
+	hypervisor_needs_nospec = true;
+	can = can_leave_mapped(&local_record);
+	hypervisor_needs_nospec = needs;
+
+	KUNIT_EXPECT_FALSE(test, can);
 }
 
 static void leave_not_in_hyperv_root(struct kunit *test)
@@ -1258,7 +1301,7 @@ static void grade_access(struct kunit *test)
  * A machine check at regs->ip, about that address, and what notifiers make of its record.
  * A fatal one ends the test run.
  */
-static void machine_check(struct pt_regs *regs, u64 addr, u64 mcgstatus)
+static void unread_machine_check(struct pt_regs *regs, u64 addr, u64 mcgstatus)
 {
 	unsigned long flags;
 
@@ -1275,6 +1318,11 @@ static void machine_check(struct pt_regs *regs, u64 addr, u64 mcgstatus)
 	do_machine_check(regs);
 	mute();
 	local_irq_restore(flags);
+}
+
+static void machine_check(struct pt_regs *regs, u64 addr, u64 mcgstatus)
+{
+	unread_machine_check(regs, addr, mcgstatus);
 	mce_gen_pool_process(NULL);
 }
 
@@ -1340,11 +1388,41 @@ static void handler_runs_page_fault_fixup(struct kunit *test)
 	machine_check(&regs, m.addr, param->mcgstatus);
 	KUNIT_EXPECT_EQ(test, instruction(param->fixup + 1), regs.ip);
 	KUNIT_EXPECT_EQ(test, (unsigned long)X86_TRAP_PF, regs.ax);
+	/* a kernel thread does not return to user space */
+	KUNIT_EXPECT_FALSE(test, !!current->task_works);
 
 	entry = entry_of(page_to_pfn(victim));
 	KUNIT_EXPECT_EQ(test, (unsigned int)PG_LEVEL_4K, entry.level);
 	KUNIT_EXPECT_EQ(test, 0UL, entry.val & _PAGE_PRESENT);
 	KUNIT_EXPECT_TRUE(test, mce_left_mapped(&m));
+}
+
+/* A task has the page taken out when it returns to user space, not when the record is read. */
+static void handler_takes_out_at_return(struct kunit *test)
+{
+	int i;
+
+	if (!in_guest())
+		kunit_skip(test, "takes a guest: fatal on bare metal, as ever");
+	if (!can_handle())
+		kunit_skip(test, "this CPU has no machine check banks");
+
+	be_cpu(X86_VENDOR_INTEL, true);
+	for (i = 0; i < 2; i++) {
+		struct pt_regs regs = { .ip = instruction(FAULT_FIXUP), .cs = __KERNEL_CS };
+		u64 addr = page_in_state(test, LEFT);
+
+		regs.di = (unsigned long)page_address(victim);
+		fake_taking_out(test);
+		current->flags &= ~PF_KTHREAD;
+		unread_machine_check(&regs, addr, MCG_LOCAL);
+		current->flags |= PF_KTHREAD;
+		KUNIT_EXPECT_TRUE(test, !!current->task_works);
+		task_work_run();
+		KUNIT_EXPECT_GE(test, taken_out.calls, 1);
+		KUNIT_EXPECT_EQ(test, page_to_pfn(victim), taken_out.pfn);
+		mce_gen_pool_process(NULL);
+	}
 }
 
 /* Where there is no fixup, it is left to the context that was interrupted to oops. */
@@ -1466,6 +1544,7 @@ static struct kunit_case mce_guest_cases[] = {
 	KUNIT_CASE(leave_in_guest),
 	KUNIT_CASE_PARAM(leave_by_record, leave_gen_params),
 	KUNIT_CASE(leave_not_in_xen),
+	KUNIT_CASE(leave_not_in_hypervisor),
 	KUNIT_CASE(leave_not_in_hyperv_root),
 	KUNIT_CASE_PARAM(nospec_page_tables, map_gen_params),
 	KUNIT_CASE_PARAM(nospec_record_outside_memory, outside_gen_params),
@@ -1474,6 +1553,7 @@ static struct kunit_case mce_guest_cases[] = {
 	KUNIT_CASE(nospec_no_record),
 	KUNIT_CASE_PARAM(nospec_task_work, task_gen_params),
 	KUNIT_CASE(nospec_once_bitten),
+	KUNIT_CASE(nospec_healthy_meanwhile),
 	KUNIT_CASE(nospec_hot_remove),
 	KUNIT_CASE_PARAM(grade_kernel_load, grade_gen_params),
 	KUNIT_CASE(grade_fixup_types),
@@ -1482,6 +1562,7 @@ static struct kunit_case mce_guest_cases[] = {
 	/* last, as a fatal machine check is the end of the run */
 	KUNIT_CASE(handler_runs_machine_check_fixup),
 	KUNIT_CASE_PARAM(handler_runs_page_fault_fixup, fault_gen_params),
+	KUNIT_CASE(handler_takes_out_at_return),
 	KUNIT_CASE(handler_has_the_access_oops),
 	KUNIT_CASE(handler_pads_with_zeroes),
 	KUNIT_CASE(handler_counts_copies),
