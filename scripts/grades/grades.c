@@ -92,7 +92,7 @@ static const u64 mcg_bits[] = {
 #define NO_FIXUP EX_HANDLER_NONE
 #define USER_COPY EX_HANDLER_UACCESS
 #define SAFE_COPY EX_HANDLER_FAULT
-#define AMD_RECOVERS mce_flags.overflow_recov
+#define AMD_RECOVERS (mce_flags.overflow_recov && !mce_flags.smca)
 #endif
 
 /* The page that the record is about, in the direct map, and the page after */
@@ -172,13 +172,19 @@ static bool is_intel(void)
 /* An access, in the kernel, by the direct map to a page that was left there */
 static bool may_differ(const struct mce *m, bool has_regs, int i, int page)
 {
-	const u64 sar = MCI_STATUS_UC | MCI_STATUS_S | MCI_STATUS_AR;
+	const u64 load = MCI_STATUS_VAL | MCI_STATUS_EN | MCI_STATUS_UC | MCI_STATUS_S |
+		MCI_STATUS_AR | MCACOD_DATA;
+	const u64 mask = load | MCI_STATUS_OVER | MCI_STATUS_PCC | MCACOD;
+	const u64 mcg = MCG_STATUS_MCIP | MCG_STATUS_EIPV;
 
-	if ((m->cs & 3) == 3 || !has_regs || !(m->mcgstatus & MCG_STATUS_EIPV) ||
-	    !instructions[i].direct || !pages[page].left || !(m->status & MCI_STATUS_ADDRV))
+	if ((m->cs & 3) == 3 || !has_regs || (m->mcgstatus & mcg) != mcg || !instructions[i].direct ||
+	    !pages[page].left || !(m->status & MCI_STATUS_ADDRV))
 		return false;
-	if (m->cpuvendor == X86_VENDOR_AMD ? !AMD_RECOVERS : !mca_cfg.ser ||
-	    (m->status & (MCI_STATUS_OVER | sar | MCACOD)) != (sar | MCACOD_DATA))
+	/* mce_read_aux() clears what MCi_MISC does not vouch for, and this is another page then */
+	if (mca_cfg.ser && m->status & MCI_STATUS_MISCV && (pages[page].misc & 0x3f) > PAGE_SHIFT)
+		return false;
+	if (m->cpuvendor == X86_VENDOR_AMD ? !AMD_RECOVERS :
+	    !mca_cfg.ser || (m->status & mask) != load)
 		return false;
 	/* trees after 6.1 take an address on AMD only with data that is marked as poison */
 	if (AMD_NEEDS_POISON && m->cpuvendor == X86_VENDOR_AMD &&
@@ -229,7 +235,8 @@ static void one(const struct mce *m, bool has_regs, bool is_excp, int i, int pag
 		return;
 	}
 	if (before.grade == after.grade && !strcmp(before.reason, after.reason)) {
-		wrong[2] += !strcmp(before.reason, load_in_kernel) ||
+		wrong[2] += (after.grade == MCE_AR_SEVERITY && after.kflags) ||
+			    !strcmp(before.reason, load_in_kernel) ||
 			    !strcmp(before.reason, amd_in_kernel);
 		return;
 	}
