@@ -159,9 +159,22 @@ static bool stray_zeropad(void)
 	return stray("anon", "zeropad", 0);
 }
 
+/* And once more, when the first accesses have had the page taken out. */
 static bool stray_nofault(void)
 {
-	return stray("anon", "nofault", 0);
+	uint64_t gpa;
+
+	if (!victim_has("anon", &gpa) || !poison_page(gpa) || !ask("sigbus", "load") ||
+	    !look_at_direct_map("direct", gpa) ||
+	    !ask("stray", "hook nofault=%#llx", (unsigned long long)gpa) ||
+	    !settle() || !look_at_direct_map("after", gpa))
+		return false;
+
+	vm.prefix = "again.";
+	if (!ask("stray", "hook nofault=%#llx", (unsigned long long)gpa))
+		return false;
+	vm.prefix = "";
+	return ask("gone", "leave");
 }
 
 /* All of the page is gone, and the record said that a cache line is bad. */

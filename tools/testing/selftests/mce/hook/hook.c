@@ -13,7 +13,7 @@
  *                   the page before and end in this. -> stray zeropad= (for how
  *                   many the upper bytes came back as zeroes)
  *   nofault=PA      copy_from_kernel_nofault(), what[] below. -> stray nofault=
- *                   (how many said -EFAULT), of=
+ *                   (how many said -EFAULT), of=, ns= (mean time of each)
  *   copyout=PA      copy_to_user() of 128 bytes, 64 of them in the page before,
  *                   and of 8 in the page. -> stray copyout= (how many bytes of
  *                   each were not copied)
@@ -29,6 +29,7 @@
  */
 #include <linux/bitmap.h>
 #include <linux/errno.h>
+#include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/module.h>
@@ -75,12 +76,14 @@ static void __init try_zeropad(u8 *page)
 
 static void __init try_nofault(u8 *page)
 {
+	u64 start = ktime_get_ns();
 	int right = 0, i;
 
 	for (i = 0; i < ARRAY_SIZE(what); i++)
 		right += copy_from_kernel_nofault(buffer, page + what[i].from,
 						  what[i].len) == -EFAULT;
-	pr_notice("mce-guest: stray nofault=%d of=%zu\n", right, ARRAY_SIZE(what));
+	pr_notice("mce-guest: stray nofault=%d of=%zu ns=%llu\n", right, ARRAY_SIZE(what),
+		  (ktime_get_ns() - start) / ARRAY_SIZE(what));
 }
 
 static void __init try_copyout(u8 *page)
