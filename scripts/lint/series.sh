@@ -89,8 +89,23 @@ checkpatch() {
 		--ignore UNKNOWN_COMMIT_ID,AVOID_BUG,OPEN_ENDED_LINE "$1")
 }
 
+# The changelog, by submitting-patches.rst (Fixes:, commits by 12 digits and title) and
+# stable-kernel-rules.rst (Cc: stable). Prints what is not as it should be.
+changelog() {
+	sed -e '1,/^$/d' -e '/^---$/,$d' "$1" >"$log/changelog"
+	lines=$(wc -l <"$log/changelog")
+	[ "$lines" -le 60 ] || echo "$lines lines, 60 are the most"
+	grep -i '^fixes:' "$log/changelog" | grep -vE '^Fixes: [0-9a-f]{12} \(".+"\)$'
+	grep -i 'stable@' "$log/changelog" |
+		grep -vE '^Cc: stable@vger\.kernel\.org( # [0-9]+\.[0-9]+\.x( .+)?)?$'
+	tr '\n' ' ' <"$log/changelog" |
+		grep -oE '[Cc]ommit [0-9a-f]+ .{3}' | grep -vE '[Cc]ommit [0-9a-f]{12} \(".'
+	return 0
+}
+
 echo "KTAP version 1"
 for mail in $mails; do
+	one "changelog of $tree/$(basename "$mail")" changelog "$mail"
 	one "checkpatch --strict $tree/$(basename "$mail")" checkpatch "$mail"
 done
 
