@@ -84,7 +84,7 @@ help:
 #:   make distclean           remove build/
 #:   make help                this list
 #:
-#: UPSTREAM='ID ID' names the commits in mainline to FOR=stable.
+#: UPSTREAM='ID none' names the commits in mainline to FOR=stable, or that there is none.
 #: BUDGET=MINUTES has check skip what it has not begun by then.
 #: MIRROR= and SECURITY_MIRROR= name other Debian mirrors than those of this machine's apt.
 

@@ -7,7 +7,8 @@
 #   list    the whole series as mails for git send-email, the new files of this
 #           repository in them, with a cover letter, and "recipients"
 #   stable  the patches that are tagged for stable, as mails, with a cover letter and
-#           "recipients". UPSTREAM= has mainline's commit ids, in the patches' order
+#           "recipients". UPSTREAM= has mainline's commit ids, in the patches' order;
+#           "none" for one that mainline does not have
 #   debian  the same patches with DEP-3 headers, where Debian's kernel package has
 #           them, and "series", the lines for its debian/patches/series
 #
@@ -74,8 +75,8 @@ set -- "$patchdir"/*.patch
 }
 # shellcheck disable=SC2086 # a list of words
 if [ "$for" = stable ] && [ -n "${UPSTREAM:-}" ] &&
-	[ "$(printf '%s\n' $UPSTREAM | grep -Ecx '[0-9a-f]{40}')" -ne $# ]; then
-	die "UPSTREAM='$UPSTREAM': it is a commit of 40 hex digits for each of the $# patches"
+	[ "$(printf '%s\n' $UPSTREAM | grep -Ecx '[0-9a-f]{40}|none')" -ne $# ]; then
+	die "UPSTREAM='$UPSTREAM': it is a commit of 40 hex digits, or none, for each of the $# patches"
 fi
 rm -rf "$new"
 mkdir -p "$new" || die "cannot write to ${out%/*}"
@@ -141,7 +142,7 @@ new_files() {
 # the message with Signed-off-by where maintainer-tip.rst has it, before Cc:
 message() {
 	in_work log -1 --format=%B "$1" >"$work/.git/message"
-	awk -v id="$2" '{ print } NR == 1 && id { print "\ncommit " id " upstream." }' \
+	awk -v id="$2" '{ print } NR == 1 && id && id != "none" { print "\ncommit " id " upstream." }' \
 		"$work/.git/message" | grep -v '^Cc: stable@' |
 		in_work interpret-trailers --trailer "Signed-off-by: $ident" |
 		cat - "$work/.git/message" | awk '
@@ -198,7 +199,7 @@ cover() {
 	upstream="Nothing of it is in mainline yet: this is what to take when it is."
 	# shellcheck disable=SC2086 # a list of words
 	[ -z "${UPSTREAM:-}" ] ||
-		upstream=$(echo "They are these commits of mainline:" && printf '  %s\n' $UPSTREAM)
+		upstream=$(echo "They are these commits of mainline:" && printf '  %s\n' $UPSTREAM | grep -v none)
 	awk -v table="$work/.git/table" -v tested="${tested:-nothing, this series was not}" \
 		-v series="$tree" -v upstream="$upstream" -v package="$package $version" \
 		-v tag="v${version%%-*}" '
@@ -277,4 +278,4 @@ Read them; then, without --dry-run when that is what you want:
   xargs -d '\n' -a $out/recipients git send-email --dry-run $out/*.patch
 EOF
 [ "$for" = list ] || [ -n "${UPSTREAM:-}" ] ||
-	echo "note: stable takes what mainline has: UPSTREAM='ID ID' adds the commits, in this order"
+	echo "note: stable takes what mainline has: UPSTREAM='ID none' adds the commits, in this order"
