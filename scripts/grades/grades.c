@@ -177,8 +177,8 @@ static bool may_differ(const struct mce *m, bool has_regs, int i, int page)
 	const u64 mask = load | MCI_STATUS_OVER | MCI_STATUS_PCC | MCACOD;
 	const u64 mcg = MCG_STATUS_MCIP | MCG_STATUS_EIPV;
 
-	if ((m->cs & 3) == 3 || !has_regs || (m->mcgstatus & mcg) != mcg || !instructions[i].direct ||
-	    !pages[page].left || !(m->status & MCI_STATUS_ADDRV))
+	if ((m->cs & 3) == 3 || !has_regs || (m->mcgstatus & mcg) != mcg ||
+	    !instructions[i].direct || !pages[page].left || !(m->status & MCI_STATUS_ADDRV))
 		return false;
 	/* mce_read_aux() clears what MCi_MISC does not vouch for, and this is another page then */
 	if (mca_cfg.ser && m->status & MCI_STATUS_MISCV && (pages[page].misc & 0x3f) > PAGE_SHIFT)

@@ -308,7 +308,10 @@ static void deferred(unsigned long pfn, u64 misc, bool local)
 /* What queue_task_work() leaves for the task */
 static void as_current(unsigned long pfn, u64 misc, bool copyin, bool local)
 {
-	struct mce m = { .cpuvendor = X86_VENDOR_INTEL, .mcgstatus = mcg_status(local) };
+	struct mce m = {
+		.cpuvendor = X86_VENDOR_INTEL, .status = SRAR | DATA_LOAD, .misc = misc,
+		.mcgstatus = mcg_status(local),
+	};
 
 	be_cpu(X86_VENDOR_INTEL, true);
 	current->mce_addr = (u64)pfn << PAGE_SHIFT | BESIDES;
@@ -803,12 +806,28 @@ static void nospec_task_work(struct kunit *test)
 
 /* ---- Which record leaves the page in the direct map of a guest */
 
+static void with_ser(struct mce *m)
+{
+	mca_cfg.ser = true;
+}
+
+static void without_overflow_recovery(struct mce *m)
+{
+	mce_flags.overflow_recov = 0;
+}
+
+static void about_two_pages(struct mce *m)
+{
+	m->misc = PHYS(PAGE_SHIFT + 1);
+}
+
 static const struct leave_param {
 	const char *desc;
 	u8 vendor;
 	u64 mcgstatus;
 	bool leaves;
 	bool no_recovery;	/* neither MCG_SER_P nor SUCCOR */
+	void (*but)(struct mce *m);	/* in another way than the rest */
 } leave_params[] = {
 	{ "Intel, local", X86_VENDOR_INTEL, MCG_LOCAL, true },
 	{ "Intel, broadcast", X86_VENDOR_INTEL, MCG_RESTART, false },
@@ -823,6 +842,11 @@ static const struct leave_param {
 	{ "Intel, local, no MCG_SER_P", X86_VENDOR_INTEL, MCG_LOCAL, false, true },
 	{ "AMD, no SUCCOR", X86_VENDOR_AMD, MCG_RESTART, false, true },
 	{ "AMD, polled, no SUCCOR", X86_VENDOR_AMD, 0, false, true },
+	{ "AMD, no overflow recovery", X86_VENDOR_AMD, MCG_RESTART, false, false,
+	  without_overflow_recovery },
+	/* the handler overlooks records without an S bit then */
+	{ "AMD, with MCG_SER_P", X86_VENDOR_AMD, MCG_RESTART, false, false, with_ser },
+	{ "Intel, local, two pages", X86_VENDOR_INTEL, MCG_LOCAL, false, false, about_two_pages },
 	/* for all that VMMs know, another Intel */
 	{ "Hygon", X86_VENDOR_HYGON, MCG_RESTART, false },
 };
@@ -837,14 +861,20 @@ KUNIT_ARRAY_PARAM(leave, leave_params, leave_desc);
 static void leave_by_record(struct kunit *test)
 {
 	const struct leave_param *param = test->param_value;
-	struct mce m = { .cpuvendor = param->vendor, .mcgstatus = param->mcgstatus };
+	struct mce m = {
+		.cpuvendor = param->vendor, .mcgstatus = param->mcgstatus, .misc = PAGE,
+		.status = SRAR | MCI_STATUS_POISON | DATA_LOAD,
+	};
 
 	be_cpu(param->vendor, !param->no_recovery);
+	if (param->but)
+		param->but(&m);
 	KUNIT_EXPECT_EQ(test, (int)(param->leaves && in_guest()), (int)can_leave_mapped(&m));
 }
 
-static const struct mce local_record = {
-	.cpuvendor = X86_VENDOR_INTEL, .mcgstatus = MCG_LOCAL,
+static struct mce local_record = {
+	.cpuvendor = X86_VENDOR_INTEL, .status = SRAR | DATA_LOAD, .misc = PAGE,
+	.mcgstatus = MCG_LOCAL,
 };
 
 static void leave_in_guest(struct kunit *test)
@@ -1521,7 +1551,7 @@ static void handler_leaves_by_record(struct kunit *test)
 	if (!can_handle())
 		kunit_skip(test, "this CPU has no machine check banks");
 	/* the rest are no machine checks of a task, or other CPUs would have to take it, too */
-	if (!(param->mcgstatus & MCG_STATUS_EIPV) || param->no_recovery ||
+	if (!(param->mcgstatus & MCG_STATUS_EIPV) || param->no_recovery || param->but ||
 	    (!(param->mcgstatus & MCG_STATUS_LMCES) && num_online_cpus() > 1))
 		return;
 
