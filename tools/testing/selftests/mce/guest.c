@@ -405,20 +405,23 @@ static bool write_file(const char *path, const char *text)
 
 static void report_usage(const char *args)
 {
-	long slab = LONG_MAX, before;
+	long slab, tables, sum = LONG_MAX, before;
 
 	(void)args;
-	/* what is freed only after a while, is so by now and then */
+	/* Freed memory is so only after a grace period, and some of it by a worker then. */
 	do {
-		before = slab;
+		before = sum;
 		sync();
+		usleep(300 * 1000);
 		if (!write_file("/proc/sys/vm/drop_caches", "3\n")) {
 			answer("error what=drop_caches errno=%d", errno);
 			return;
 		}
 		slab = meminfo_kb("Slab:");
-	} while (slab < before);
-	answer("usage slab_kb=%ld pagetables_kb=%ld", slab, meminfo_kb("PageTables:"));
+		tables = meminfo_kb("PageTables:");
+		sum = slab + tables;
+	} while (sum < before);
+	answer("usage slab_kb=%ld pagetables_kb=%ld", slab, tables);
 }
 
 /* Some 64 kB of page tables and as much of slab are gone until the guest ends. */
