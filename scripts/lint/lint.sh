@@ -32,8 +32,10 @@ checkpatch() {
 # Each call of set_mce_nospec() in the machine check code comes right after the question
 # whether the page can be left in the direct map, or whether it was.
 callers() {
-	awk '/(^|[^_[:alnum:]])leave_mapped\(|mce_left_mapped\(/ { asked = NR }
-		/set_mce_nospec\(/ && !/^ \*|\/\*/ {
+	awk '/(^|[^_[:alnum:]])leave_mapped\(/ { asked = NR }
+		# and returns if it was not
+		/xa_load\(&mapped_poison/ { asked = NR + 2 }
+		/set_mce_nospec\(/ && !/^[ \t]+\*|\/\*/ {
 			calls++
 			if (NR > asked + 1)
 				print FILENAME ":" NR ": " $0
