@@ -1454,7 +1454,7 @@ static void handler_takes_out_at_return(struct kunit *test)
 			clear_mce_nospec(page_to_pfn(victim));
 		}
 		task_work_run();
-		KUNIT_EXPECT_EQ(test, healthy, !taken_out.calls);
+		KUNIT_EXPECT_EQ(test, (int)healthy, (int)!taken_out.calls);
 		if (!healthy)
 			KUNIT_EXPECT_EQ(test, page_to_pfn(victim), taken_out.pfn);
 		mce_gen_pool_process(NULL);
