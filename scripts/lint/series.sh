@@ -83,10 +83,13 @@ mails=$(find "$dir/mails/$tree" -name '0*.patch' ! -name '0000-*' | sort)
 touched=$(git apply --numstat $mails | cut -f 3 | sort -u)
 
 # Debian's source is no git repository in which commits could be looked up. A BUG() is
-# what a stray access ends in, and rows of severity.c begin with an open "MCESEV(".
+# what a stray access ends in. 5.10's checkpatch complains of the blank in "Cc: stable... #",
+# which stable-kernel-rules.rst has.
 checkpatch() {
 	(cd "$dir/unpatched" && perl scripts/checkpatch.pl --strict --no-summary --terse \
-		--ignore UNKNOWN_COMMIT_ID,AVOID_BUG,OPEN_ENDED_LINE "$1")
+		--ignore UNKNOWN_COMMIT_ID,AVOID_BUG "$1") |
+		grep -v "WARNING: email address 'stable@vger.kernel.org # .* might be better as"
+	return 0
 }
 
 # The changelog, by submitting-patches.rst (Fixes:, commits by 12 digits and title) and
