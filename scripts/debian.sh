@@ -15,6 +15,7 @@ set -eu
 
 dir=$(cd "$1" && pwd)
 series=$(basename "$dir")
+# shellcheck disable=SC2034 # for apt-root.sh
 apt=$dir/apt
 work=$dir/debian
 log=$PWD/build/log/$series/debian.log

@@ -12,6 +12,7 @@ set -eu
 . "$(dirname "$0")/apt-root.sh"
 
 dir=$(cd "$1" && pwd)
+# shellcheck disable=SC2034 # for apt-root.sh
 apt=$dir/apt
 with_sources
 
