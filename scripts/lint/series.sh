@@ -97,6 +97,7 @@ checkpatch() {
 changelog() {
 	sed -e '1,/^$/d' -e '/^---$/,$d' "$1" >"$log/changelog"
 	lines=$(wc -l <"$log/changelog")
+	[ "$lines" -gt 0 ] || echo "no changelog in $1"
 	[ "$lines" -le 60 ] || echo "$lines lines, 60 are the most"
 	grep -i '^fixes:' "$log/changelog" | grep -vE '^Fixes: [0-9a-f]{12} \(".+"\)$'
 	grep -i 'stable@' "$log/changelog" |
