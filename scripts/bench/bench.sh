@@ -109,8 +109,8 @@ if ! echo "$commit" >"$logs/commit" || ! mv "$logs/results.new" "$logs/results";
 fi
 
 # The most instructions that the test for a guest may take on bare metal, and the decision
-# in a guest. 13 and 37 were seen on 6.12.
-awk -v tree="$tree" -v logs="$logs" -v price=16 -v decision=40 '
+# in a guest, and to remember the page. 13, 37 and some 500 were seen on 6.12.
+awk -v tree="$tree" -v logs="$logs" -v price=16 -v decision=40 -v remembering=800 '
 	function result(ok, label) {
 		print (ok ? "ok " : "not ok ") ++number " bench " tree " " label
 		failed += !ok
@@ -219,7 +219,7 @@ awk -v tree="$tree" -v logs="$logs" -v price=16 -v decision=40 '
 					else if (v[2] > v[1])
 						new = new " " f[i] " " f[i + 1]
 				}
-				result(!new && ours_sum <= decision && fig["patched", run, 5] == 0 && fig["patched", run, 8] == 0 && \
+				result(!new && ours_sum <= decision && memory <= remembering && fig["patched", run, 5] == 0 && fig["patched", run, 8] == 0 && \
 					fig["patched", run, 9] == 0, label ": patched, nothing after memory_failure() but" ours ", and " memory " to remember the page")
 				if (new)
 					print "# other:" new
