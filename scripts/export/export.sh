@@ -198,8 +198,8 @@ cover() {
 	tested=${tested:-"no kernel yet: README.md has no results of this series"}
 	upstream="Nothing of it is in mainline yet: this is what to take when it is."
 	# shellcheck disable=SC2086 # a list of words
-	[ -z "${UPSTREAM:-}" ] ||
-		upstream=$(echo "They are these commits of mainline:" && printf '  %s\n' $UPSTREAM | grep -v none)
+	! printf '%s\n' ${UPSTREAM:-} | grep -Eqx '[0-9a-f]{40}' ||
+		upstream=$(echo "They are these commits of mainline:" && printf '  %s\n' $UPSTREAM | sed '/^  none$/d')
 	awk -v table="$work/.git/table" -v tested="${tested:-nothing, this series was not}" \
 		-v series="$tree" -v upstream="$upstream" -v package="$package $version" \
 		-v tag="v${version%%-*}" '
