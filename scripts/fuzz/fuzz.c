@@ -51,6 +51,7 @@
 #define RIPV 1
 #define EIPV 2
 #define MCIP 4
+#define LMCES 8
 
 /* MCACOD: memory scrubbing, data load, instruction fetch, and what the rules do not know */
 static const unsigned long codes[] = { 0xc0, 0x134, 0x150, 0x005 };
@@ -331,7 +332,7 @@ static const char *const *bring_into(const char *state)
 
 /* ---- what is sent */
 
-static bool bits_about(const char *state, const char *const *questions)
+static bool bits_about(const char *state, bool local, const char *const *questions)
 {
 	static const unsigned long flags[] = { OVER, EN, MISCV, ADDRV, PCC, S, AR };
 
@@ -357,8 +358,11 @@ static bool bits_about(const char *state, const char *const *questions)
 			valid = each.record.status & MISCV ? ARRAY_SIZE(miscs) : 1;
 			for (size_t m = 0; m < valid; m++) {
 				each.misc = miscs[m];
-				for (unsigned long mcg = MCIP; mcg <= (MCIP | EIPV | RIPV); mcg++) {
-					each.record.mcgstatus = mcg;
+				for (unsigned long mcg = 0; mcg <= (LMCES | EIPV | RIPV); mcg++) {
+					/* all have MCIP, which is not counted */
+					if (mcg & MCIP || (mcg & LMCES && !local))
+						continue;
+					each.record.mcgstatus = mcg | MCIP;
 					if (!try(state, &each, questions))
 						return false;
 				}
@@ -370,12 +374,18 @@ static bool bits_about(const char *state, const char *const *questions)
 
 static bool bits(void)
 {
-	static const char *const states[] = { "idle", "user", "load", "load-good" };
+	/* whether a record is local matters to those that a page is left after, or was */
+	static const struct {
+		const char *name;
+		bool local;
+	} states[] = {
+		{ "idle", false }, { "user", true }, { "load", true }, { "load-good", false },
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
-		const char *const *questions = bring_into(states[i]);
+		const char *const *questions = bring_into(states[i].name);
 
-		if (!questions || !bits_about(states[i], questions))
+		if (!questions || !bits_about(states[i].name, states[i].local, questions))
 			return false;
 	}
 	return true;
