@@ -143,15 +143,21 @@ static bool access_direct_map(const char *param, uint64_t gpa)
 {
 	return look_at_direct_map("direct", gpa) &&
 	       ask("stray", "hook %s=%#llx", param, (unsigned long long)gpa) &&
-	       settle() && look_at_direct_map("after", gpa) && ask("gone", "leave");
+	       settle() && look_at_direct_map("after", gpa);
+}
+
+/* In the page of a process, which has learnt that it is bad. */
+static bool access_poison(const char *kind, const char *param, uint64_t offset, uint64_t *gpa)
+{
+	return victim_has(kind, gpa) && poison_page(*gpa) && ask("sigbus", "load") &&
+	       access_direct_map(param, *gpa + offset);
 }
 
 static bool stray(const char *kind, const char *param, uint64_t offset)
 {
 	uint64_t gpa;
 
-	return victim_has(kind, &gpa) && poison_page(gpa) && ask("sigbus", "load") &&
-	       access_direct_map(param, gpa + offset);
+	return access_poison(kind, param, offset, &gpa) && ask("gone", "leave");
 }
 
 static bool stray_zeropad(void)
@@ -164,12 +170,8 @@ static bool stray_nofault(void)
 {
 	uint64_t gpa;
 
-	if (!victim_has("anon", &gpa) || !poison_page(gpa) || !ask("sigbus", "load") ||
-	    !look_at_direct_map("direct", gpa) ||
-	    !ask("stray", "hook nofault=%#llx", (unsigned long long)gpa) ||
-	    !settle() || !look_at_direct_map("after", gpa))
+	if (!access_poison("anon", "nofault", 0, &gpa))
 		return false;
-
 	vm.prefix = "again.";
 	if (!ask("stray", "hook nofault=%#llx", (unsigned long long)gpa))
 		return false;
@@ -183,7 +185,8 @@ static bool stray_line(void)
 	uint64_t gpa;
 
 	return victim_has("anon early", &gpa) && poison_page(gpa) &&
-	       report_optional(gpa, MISC_LINE) && access_direct_map("zeropad", gpa);
+	       report_optional(gpa, MISC_LINE) && access_direct_map("zeropad", gpa) &&
+	       ask("gone", "leave");
 }
 
 /* A page of a folio that memory_failure() marks as a whole. */
@@ -387,6 +390,19 @@ static bool replug(void)
 	return poison_dimm(&gpa) && replace_dimm(gpa);
 }
 
+/* With page tables of five levels, where the kernel is built for that. */
+static bool replug_la57(void)
+{
+	const char *registers = ask_monitor("info registers");
+	const char *cr4 = registers ? strstr(registers, "CR4=") : NULL;
+
+	if (!cr4)
+		return broken("no CR4 in QEMU's registers");
+	/* X86_CR4_LA57 */
+	fact(" levels=%d", strtoul(cr4 + strlen("CR4="), NULL, 16) & 1 << 12 ? 5 : 4);
+	return replug();
+}
+
 /* A stray access had the page taken out of the direct map. */
 static bool replug_stray(void)
 {
@@ -574,6 +590,7 @@ static const struct scenario scenarios[] = {
 	{ .name = "kinds", .run = kinds },
 	{ .name = "replug", .run = replug, .told = true },
 	{ .name = "replug-bare", .run = replug, .told = true, .cpu_flags = ",-hypervisor" },
+	{ .name = "replug-la57", .run = replug_la57, .told = true, .cpu_flags = ",+la57" },
 	{ .name = "replug-stray", .run = replug_stray, .told = true },
 	{ .name = "many", .run = many, .told = true, .ram_mb = 384 },
 	{ .name = "broadcast-ao-page", .run = ao_page, .told = true, .broadcast = true },
