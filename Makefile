@@ -97,7 +97,7 @@ demo: kernels lab
 .PHONY: demo
 
 check: | deps
-	@scripts/check.sh '$(CHECK)' $(SCENARIO)
+	@scripts/check.sh '$(CHECK)' '$(SCENARIO)'
 .PHONY: check
 
 lint: $(T)/patched.bzImage $(T)/upstream $(B)/lint/sparse
