@@ -109,8 +109,8 @@ if ! echo "$commit" >"$logs/commit" || ! mv "$logs/results.new" "$logs/results";
 fi
 
 # The most instructions that the test for a guest may take on bare metal, and the decision
-# in a guest, and to remember the page. 13, 37 and some 500 were seen on 6.12.
-awk -v tree="$tree" -v logs="$logs" -v price=16 -v decision=40 -v remembering=800 '
+# in a guest, and to remember the page. 13, 68 and some 500 were seen on 6.12.
+awk -v tree="$tree" -v logs="$logs" -v price=16 -v decision=80 -v remembering=800 '
 	function result(ok, label) {
 		print (ok ? "ok " : "not ok ") ++number " bench " tree " " label
 		failed += !ok
@@ -119,6 +119,7 @@ awk -v tree="$tree" -v logs="$logs" -v price=16 -v decision=40 -v remembering=80
 	# set_mce_nospec() inline, in another function then
 	function is_test(f) {
 		return f ~ /^(can_leave_mapped|leave_mapped|mce_left_mapped|hv_root_partition)$/ ||
+			f ~ /^(intel_)?mce_usable_address$/ ||
 			f ~ /^(error_context|mce_is_stray_access|is_stray_access)$/ ||
 			f ~ /^(mce_severity_intel|mce_read_aux)$/ ||
 			f ~ /^(uc_decode_notifier|kill_me_maybe|do_machine_check|set_mce_nospec\..*)$/
