@@ -109,9 +109,11 @@ static struct page *victim;
 
 static void be_cpu(u8 vendor, bool recovers)
 {
+	bool succor = vendor == X86_VENDOR_AMD || vendor == X86_VENDOR_HYGON;
+
 	boot_cpu_data.x86_vendor = vendor;
-	mca_cfg.ser = vendor != X86_VENDOR_AMD && vendor != X86_VENDOR_HYGON && recovers;
-	mce_flags.succor = vendor == X86_VENDOR_AMD && recovers;
+	mca_cfg.ser = !succor && recovers;
+	mce_flags.succor = succor && recovers;
 	mce_flags.overflow_recov = mce_flags.succor;
 	mce_flags.smca = 0;
 }
