@@ -73,7 +73,7 @@ help:
 #:   make soak [TREE=7.3] [N=1000] [SEED=7]
 #:                            a guest that works takes N poisons, with one CPU and with four
 #:   make fuzz [TREE=7.3] [SEED=7] [WHAT=boot]
-#:                            some 20000 machine checks that no sane VMM sends
+#:                            some 35000 machine checks that no sane VMM sends
 #:   make report              build/report.html, of what check and bench have found
 #:   make export [TREE=7.3] [FOR=stable|debian]
 #:                            the series as mails, the fix for stable, or for Debian's package, in out/TREE
