@@ -166,22 +166,22 @@ deps:
 $(B)/%/source: | deps
 	@$(STEP) $(LOG)/fetch-$*.log "fetch linux-source-$*" scripts/fetch.sh $* $(@D)
 
-# absolute, as the kernel's build is elsewhere
+# absolute, as the kernel's build is elsewhere; the kernel of L1's tree can be L1's, too
 GUEST_CONFIG := $(addprefix $(CURDIR)/$(SELFTEST)/,guest.config config)
-L1_CONFIG := $(CURDIR)/$(SELFTEST)/lab/l1.config
+L1_CONFIG := $(GUEST_CONFIG) $(CURDIR)/$(SELFTEST)/lab/l1.config
+CONFIG_OF = $(if $(filter $(L1_TREE),$(1)),$(L1_CONFIG),$(GUEST_CONFIG))
 
-$(T)/unpatched.bzImage: $(T)/source $(GUEST_CONFIG)
-	@$(STEP) $(LOG)/$(TREE)/unpatched.log "build the guest kernel $(TREE), as Debian ships it" \
-		$(SELFTEST)/kernel.sh $(T)/unpatched $@ $(GUEST_CONFIG)
+$(B)/%/unpatched.bzImage: $(B)/%/source $(L1_CONFIG)
+	@$(STEP) $(LOG)/$*/unpatched.log "build the guest kernel $*, as Debian ships it" \
+		$(SELFTEST)/kernel.sh $(@D)/unpatched $@ $(call CONFIG_OF,$*)
 
 # the folder as well: a patch that comes or goes changes nothing else
 $(T)/patched.bzImage: $(T)/unpatched.bzImage $(PATCHES) $(PATCHDIR)
 	@$(STEP) $(LOG)/$(TREE)/apply.log "apply $(PATCHDIR)" \
 		scripts/apply.sh $(T)/unpatched $(T)/patched $(PATCHES)
-	@# so that only what the patches touch is compiled
-	@cp -a $(T)/unpatched/obj $(T)/patched/
+	@$(SELFTEST)/objects.sh $(T)/unpatched/obj $(T)/patched/obj
 	@$(STEP) $(LOG)/$(TREE)/patched.log "build the guest kernel $(TREE), patched" \
-		$(SELFTEST)/kernel.sh $(T)/patched $@ $(GUEST_CONFIG)
+		$(SELFTEST)/kernel.sh $(T)/patched $@ $(call CONFIG_OF,$(TREE))
 
 HOOK := $(SELFTEST)/hook
 
@@ -195,19 +195,16 @@ $(T)/upstream: $(T)/source
 
 L1_PATCHES := $(addprefix $(CURDIR)/,$(wildcard $(SELFTEST)/lab/*.patch))
 
-$(LAB)/stock.bzImage: $(B)/$(L1_TREE)/source $(L1_CONFIG)
+$(LAB)/stock.bzImage: $(B)/$(L1_TREE)/unpatched.bzImage
 	@mkdir -p $(@D)
-	@$(STEP) $(LOG)/stock-copy.log "copy the source for L1's kernel" \
-		scripts/apply.sh $(B)/$(L1_TREE)/unpatched $(LAB)/stock
-	@$(STEP) $(LOG)/stock.log "build L1's kernel, $(L1_TREE) with KVM" \
-		$(SELFTEST)/kernel.sh $(LAB)/stock $@ $(L1_CONFIG)
+	@cp $< $@
 
-$(LAB)/l1.bzImage: $(LAB)/stock.bzImage $(L1_PATCHES)
+$(LAB)/l1.bzImage: $(B)/$(L1_TREE)/unpatched.bzImage $(L1_PATCHES)
+	@mkdir -p $(@D)
 	@$(STEP) $(LOG)/l1-apply.log "apply $(SELFTEST)/lab" \
 		scripts/apply.sh $(B)/$(L1_TREE)/unpatched $(LAB)/l1 $(L1_PATCHES)
-	@# so that only what the patches touch is compiled
-	@cp -a $(LAB)/stock/obj $(LAB)/l1/
-	@$(STEP) $(LOG)/l1.log "build L1's kernel for Intel guests on SVM" \
+	@$(SELFTEST)/objects.sh $(B)/$(L1_TREE)/unpatched/obj $(LAB)/l1/obj
+	@$(STEP) $(LOG)/l1.log "build L1's kernel, $(L1_TREE) with KVM for Intel guests on SVM" \
 		$(SELFTEST)/kernel.sh $(LAB)/l1 $@ $(L1_CONFIG)
 
 $(LAB)/qemu-amd: | deps
@@ -219,7 +216,7 @@ $(B)/lint/sparse: | deps
 	@$(STEP) $(LOG)/fetch-sparse.log "find a sparse for the newest trees" scripts/fetch-sparse.sh $@
 
 clean:
-	rm -rf $(LAB) $(LOG) $(B)/*/patched $(B)/*/mutant $(B)/*/kunit-mutant $(B)/*/unpatched/obj $(B)/*/grades $(B)/*/series $(B)/*/mails $(B)/*/debian $(B)/*/*.bzImage $(B)/*/*.hook.cpio
+	rm -rf $(LAB) $(LOG) $(B)/*/patched $(B)/*/mutant $(B)/*/kunit-mutant $(B)/*/unpatched/obj $(B)/*/grades $(B)/*/series $(B)/*/mails $(B)/*/debian $(B)/*/*.bzImage $(B)/*/*.hook.cpio $(B)/*/*.new
 distclean:
 	rm -rf $(B)
 .PHONY: clean distclean

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # kernels.sh TREE OUT
 # Build what mce.sh runs from the kernel tree TREE into OUT: the kernel under test
-# (patched.bzImage), its hook module, the kernel of L1, with the patches in lab/
-# (l1.bzImage) and without (stock.bzImage) where a scenario of this series asks for
-# it, and in "series" what series this is. What could not be built leaves a line in
-# OUT/missing, "BACKEND REASON", * for all, and is no error: mce.sh skips it.
+# (patched.bzImage), its hook module, the kernel of L1, which is the same (stock.bzImage) and
+# the same with the patches in lab/ (l1.bzImage), and in "series" what series this is. What
+# could not be built leaves a line in OUT/missing, "BACKEND REASON", * for all, and is no
+# error: mce.sh skips it.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -62,36 +62,29 @@ series=$(echo "$version" | sed 's/^\([0-9]*\.[0-9]*\).*/\1/')
 echo "$series" >"$out/series"
 echo "linux $version $(basename "$tree")" >"$out/source"
 
-step guest-copy.log "copy the source of $version for the guest" copy "$work/guest"
-step guest.log "build the guest kernel $version" "$here/kernel.sh" "$work/guest" \
-	"$out/patched.bzImage" "$here/guest.config" "$here/config"
-step hook.log "build the hook module" "$here/hook/build.sh" "$work/guest" "$out/patched.hook.cpio"
-
-# needs BACKEND: whether a scenario of this series is run there
-needs() {
-	awk -v series="$series" -v backend="$1" '
-		/^#/ || ($2 != series && $2 != "*") || $3 == "unpatched" { next }
-		!seen[$1]++ && $4 == backend { found = 1 }
-		END { exit !found }' "$here/scenarios"
-}
-
-# L1's kernel need not be this one, and an old one may not do: stock for bochs,
-# patched for the others
 rm -f "$out/stock.bzImage" "$out/l1.bzImage"
-if needs bochs; then
-	step stock-copy.log "copy the source of $version for L1" copy "$work/stock"
-	step stock.log "build L1's kernel with KVM" "$here/kernel.sh" "$work/stock" \
-		"$out/stock.bzImage" "$here/lab/l1.config" ||
-		missing "bochs the kernel of L1 cannot be built from $version"
-fi
-step l1-copy.log "copy the source of $version for L1, patched" copy "$work/l1"
-# git must not take it for a part of the repository around it
-if ! (cd "$work/l1" && GIT_CEILING_DIRECTORIES=$work git apply "$here"/lab/*.patch) \
+step guest-copy.log "copy the source of $version" copy "$work/guest"
+step l1-copy.log "copy it for L1, patched" copy "$work/l1"
+# an old kernel may not do for L1; git must not take it for a part of the repository around it
+set -- "$here/guest.config" "$here/config"
+if (cd "$work/l1" && GIT_CEILING_DIRECTORIES=$work git apply "$here"/lab/*.patch) \
 	>"$work/l1-apply.log" 2>&1; then
+	set -- "$@" "$here/lab/l1.config"
+else
 	reason="the patches in lab/ do not apply to the KVM of $version"
-elif ! step l1.log "build L1's kernel with KVM, for Intel guests on SVM" "$here/kernel.sh" \
-	"$work/l1" "$out/l1.bzImage" "$here/lab/l1.config"; then
-	reason="the kernel of L1 cannot be built from $version"
+fi
+step guest.log "build the guest kernel $version" "$here/kernel.sh" "$work/guest" \
+	"$out/patched.bzImage" "$@"
+step hook.log "build the hook module" "$here/hook/build.sh" "$work/guest" "$out/patched.hook.cpio"
+if [ -n "$reason" ]; then
+	missing "bochs the kernel of L1 is that of the guest, and this one is not built for it"
+else
+	cp "$out/patched.bzImage" "$out/stock.bzImage"
+	"$here/objects.sh" "$work/guest/obj" "$work/l1/obj"
+	# newer than what was built from the others
+	(cd "$work/l1" && git apply --numstat "$here"/lab/*.patch | cut -f 3 | xargs touch)
+	step l1.log "build L1's kernel, for Intel guests on SVM" "$here/kernel.sh" "$work/l1" \
+		"$out/l1.bzImage" "$@" || reason="the kernel of L1 cannot be built from $version"
 fi
 for backend in ${reason:+tcg amd}; do
 	missing "$backend $reason"

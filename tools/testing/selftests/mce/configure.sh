@@ -1,0 +1,40 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# configure.sh TREE OBJ FRAGMENT...
+# Configure the kernel TREE in TREE/OBJ: each FRAGMENT (an absolute path) over the kernel's
+# own tiny.config, and nothing that none of these asks for (allnoconfig). Not done again
+# when TREE/OBJ has that configuration and no Kconfig file is newer: a run of kconfig takes
+# as long as it takes to compile a patch. A line can end in "# where there is one". Prints
+# each symbol that did not take, but those of such lines that no Kconfig file of TREE has.
+set -eu
+
+tree=$(cd "$1" && pwd)
+obj=$tree/$2
+out=$2
+shift 2
+
+mkdir -p "$obj"
+wanted=$obj/wanted.config
+# older trees have no tiny-base.config
+find "$tree/kernel/configs" "$tree/arch/x86/configs" -name 'tiny*.config' | sort |
+	while read -r tiny; do cat "$tiny"; done >"$wanted.new"
+sed 's/ # where there is one$//' "$@" >>"$wanted.new"
+# another compiler is another configuration
+echo "# $(gcc --version | head -n 1)" >>"$wanted.new"
+
+if ! cmp -s "$wanted.new" "$wanted" || [ ! -e "$obj/.config" ] ||
+	[ -n "$(find "$tree" -path "$tree/obj*" -prune -o -name 'Kconfig*' \
+		-newer "$obj/.config" -print -quit)" ]; then
+	rm -f "$wanted"
+	make -s -C "$tree" O="$out" KCONFIG_ALLCONFIG="$wanted.new" allnoconfig >&2
+fi
+mv "$wanted.new" "$wanted"
+
+grep -h '^CONFIG_' "$@" | while read -r line; do
+	symbol=${line%% *}
+	! grep -Fxq "$symbol" "$obj/.config" || continue
+	name=${symbol%%=*}
+	[ "$line" = "$symbol" ] || (cd "$tree" && grep -rqx --include='Kconfig*' \
+		"config ${name#CONFIG_}" arch/x86 crypto drivers fs lib) || continue
+	echo "$symbol"
+done
