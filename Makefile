@@ -66,6 +66,8 @@ help:
 #:   make lint [TREE=7.3]     only our C and shell, and the series as it is exported, built in many ways
 #:   make grades [TREE=7.3]   only the kernels' grading of machine checks, compared
 #:   make kunit [TREE=7.3]    only the KUnit suite, as a guest and on bare metal
+#:   make kunit-plain [TREE=7.3]
+#:                            the same with kunit.py as people call it, as a guest: a kernel from nothing
 #:   make mutate [TREE=7.3] [MUTATION=any-page]
 #:                            break the code in many ways, or one: the suite has to notice
 #:   make kernels [TREE=7.3]  only the two guest kernels, build/TREE/*.bzImage
@@ -112,6 +114,10 @@ grades: $(T)/patched.bzImage
 kunit: $(T)/patched.bzImage $(B)/$(L1_TREE)/source
 	@scripts/kunit/kunit.sh $(T)/patched $(KUNIT_TOOL) $(LOG)/$(TREE)/kunit
 .PHONY: kunit
+
+kunit-plain: $(T)/patched.bzImage
+	@scripts/kunit/plain.sh $(T)/patched $(LOG)/$(TREE)/kunit
+.PHONY: kunit-plain
 
 mutate: $(T)/patched.bzImage $(B)/$(L1_TREE)/source
 	@scripts/kunit/mutate.sh $(notdir $(PATCHDIR)) $(T) $(KUNIT_TOOL) $(MUTATION)

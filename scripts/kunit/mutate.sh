@@ -63,7 +63,12 @@ if ! "$here/../apply.sh" "$dir/patched" "$tree" >/dev/null; then
 	echo "not ok - mutate: no copy of $dir/patched to break"
 	exit 1
 fi
-[ ! -d "$dir/patched/obj-kunit" ] || cp -a "$dir/patched/obj-kunit" "$tree/"
+for obj in obj-kunit obj; do
+	[ ! -d "$dir/patched/$obj" ] || {
+		"$here/../../tools/testing/selftests/mce/objects.sh" "$dir/patched/$obj" "$tree/$obj"
+		break
+	}
+done
 
 echo "KTAP version 1"
 echo "1..$(($(echo "$mutations" | wc -l) + 1))"
