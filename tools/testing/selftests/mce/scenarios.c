@@ -429,6 +429,9 @@ static bool many_pages(bool told, const char *signal)
 	const int wanted = 64;
 	int signals = 0;
 
+	/* the records of so many take longer to print than all else here does */
+	if (!ask("quiet", "quiet"))
+		return false;
 	vm.prefix = "before.";
 	if (!ask("spread", "spread %d %#llx", wanted, ABOVE_4K_MAP) || !ask("tables", "tables 0"))
 		return false;
@@ -444,6 +447,8 @@ static bool many_pages(bool told, const char *signal)
 		signals += is_sigbus(signal);
 	}
 	fact(" signals=%d", signals);
+	if (!ask("loud", "loud"))
+		return false;
 	vm.prefix = "after.";
 	if ((told && !settle()) || !ask("tables", "tables 0"))
 		return false;
