@@ -103,7 +103,7 @@ check: | deps
 .PHONY: check
 
 lint: $(T)/patched.bzImage $(T)/upstream $(B)/lint/sparse
-	@scripts/lint/lint.sh $(T) $(PATCHDIR); status=$$?; \
+	@scripts/lint/lint.sh $(T)/unpatched; status=$$?; \
 		scripts/lint/series.sh $(T) $(PATCHDIR) $(B)/lint/sparse && exit $$status
 .PHONY: lint
 

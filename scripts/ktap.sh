@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# Results as KTAP, numbered and counted. To be read with ".".
+# Results as KTAP, numbered and counted. To be read with ".". $again is what the user
+# runs to have the checks that were skipped because $DEADLINE, seconds since the epoch, had
+# passed; without a DEADLINE in the environment nothing is.
 
 number=0
 failed=0
@@ -9,6 +11,11 @@ skipped=0
 # one LABEL COMMAND...: a check passes when the command does and says nothing. What it
 # says goes to the file $said.
 one() {
+	if [ -n "${DEADLINE:-}" ] && [ "$(date +%s)" -ge "$DEADLINE" ]; then
+		# shellcheck disable=SC2154 # the caller's
+		skip "$1" "no time left (BUDGET=$BUDGET): make $again"
+		return
+	fi
 	number=$((number + 1))
 	label=$1
 	shift
@@ -29,8 +36,9 @@ skip() {
 	echo "ok $number $1 # SKIP $2"
 }
 
-# totals: what came out; status 1 when something failed
+# totals: the plan and what came out; status 1 when something failed
 totals() {
+	echo "1..$number"
 	echo "# Totals: pass:$((number - failed - skipped)) fail:$failed skip:$skipped"
 	[ "$failed" -eq 0 ]
 }
