@@ -89,6 +89,9 @@ facts() {
 	for dir in $checked; do
 		tr '|' ' ' <"$dir/version"
 	done | awk '{ print (NR > 1 ? ", " : "") "Linux " $2 }' | tr -d '\n' | term 'Kernels'
+	for dir in $checked; do
+		sed 's/ (see .*//' "$dir/backend"
+	done | sort -u | term 'L1 runs by'
 	echo "$(nproc) CPUs, $(awk '/^model name/ { sub(/.*: */, ""); print; exit }' /proc/cpuinfo)," \
 		"$(awk '/^MemTotal/ { print int($2 / 1048576 + 0.5) }' /proc/meminfo) GB," \
 		"$(. /etc/os-release && echo "$PRETTY_NAME"), Linux $(uname -r)" | term 'Machine'

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# run.sh [-m MISSING] LAB KERNELS LOGS TREE [SCENARIO...]
+# run.sh [-k KERNEL | -m MISSING] LAB KERNELS LOGS TREE [SCENARIO...]
 # Run the scenarios of the table "scenarios" for TREE, all or those named (amd is
 # all of amd-*), on KERNELS/unpatched.bzImage and KERNELS/patched.bzImage, as many
 # at a time as this machine has CPUs. LAB is where the Makefile here built (vmm,
@@ -9,10 +9,14 @@
 # KERNEL.hook.cpio (hook/build.sh). LOGS gets the console of every run,
 # SCENARIO.KERNEL.log, the verdicts, and results.ktap, which is also printed;
 # table.sh makes a table of one or more LOGS.
-# BACKEND= in the environment takes that one instead of the table's.
+# BACKEND= in the environment takes that one instead of the table's: kvm, or tcg so that
+# kvm is not tried, or another for all. Without it, kvm is taken where it works
+# (lab/kvm-lacks.sh) for what it does as well, and LOGS/backend and a line tell.
+# DEADLINE= in the environment, seconds since the epoch, is when what has no verdict yet is
+# stopped and skipped; the line has BUDGET=, the minutes that the user gave.
 #
-# With -m, the patched kernel is all there is, and what is run on a backend that the
-# file MISSING names ("BACKEND REASON") is skipped.
+# With -k, only KERNEL of the two is run. With -m, the patched kernel is all there is, and
+# what is run on a backend that the file MISSING names ("BACKEND REASON") is skipped.
 #
 # Exit status: 0 when everything came out as the table says, 1 when not, 2 when
 # nothing could be run, 4 when all was skipped.
@@ -26,20 +30,23 @@ die() {
 }
 
 case ${BACKEND:-tcg} in
-amd | bochs | q35 | tcg) ;;
-*) die "no backend $BACKEND: it is one of amd, bochs, q35, tcg" ;;
+amd | bochs | kvm | kvm-emulated | q35 | tcg) ;;
+*) die "no backend $BACKEND: it is one of amd, bochs, kvm, kvm-emulated, q35, tcg" ;;
 esac
 missing=/dev/null
 under_test='unpatched patched'
 again=
-if [ "${1:-}" = -m ]; then
+if [ "${1:-}" = -k ]; then
+	under_test=${2:-}
+	shift 2
+elif [ "${1:-}" = -m ]; then
 	missing=${2:-}
 	under_test=patched
 	again='./mce.sh '
 	[ -r "$missing" ] || die "-m: no file '$missing'"
 	shift 2
 fi
-[ $# -ge 4 ] || die "usage: run.sh [-m MISSING] LAB KERNELS LOGS TREE [SCENARIO...]"
+[ $# -ge 4 ] || die "usage: run.sh [-k KERNEL | -m MISSING] LAB KERNELS LOGS TREE [SCENARIO...]"
 lab=$1 kernels=$2 logs=$3 tree=$4
 shift 4
 # as the source says it, if it was fetched by us: LINUX-PACKAGE VERSION SUITE
@@ -57,9 +64,14 @@ trap 'stop; echo "interrupted; nothing is left running" >&2; exit 130' INT
 trap 'stop; exit 143' TERM HUP
 trap stop EXIT
 
+# what is missing, and what is not and has to be there
+lacks() {
+	sed -n "s/^$1 //p" "$missing" | head -n 1
+}
+
 # SCENARIO KERNEL BACKEND EXPECT... of all that is to be run
 rows=$logs/rows
-awk -v tree="$tree" -v only=" $* " -v backend="${BACKEND:-}" -v under_test="$under_test" '
+awk -v tree="$tree" -v only=" $* " -v under_test="$under_test" '
 	/^#/ || !NF || ($2 != tree && $2 != "*") { next }
 	only ~ /[^ ]/ {
 		group = $1
@@ -72,7 +84,7 @@ awk -v tree="$tree" -v only=" $* " -v backend="${BACKEND:-}" -v under_test="$und
 		for (i = 1; i <= n; i++) {
 			if (seen[$1, kernel[i]]++ || !index(under_test, kernel[i]))
 				continue
-			line = $1 " " kernel[i] " " (backend ? backend : $4)
+			line = $1 " " kernel[i] " " $4
 			for (f = 5; f <= NF; f++)
 				line = line " " $f
 			print line
@@ -83,18 +95,58 @@ for scenario; do
 		"$(awk '!/^#/ && NF { print $1 }' "$here/scenarios" | sort -u | tr '\n' ' ')"
 done
 
-# what is missing, and what is not and has to be there
-lacks() {
-	sed -n "s/^$1 //p" "$missing" | head -n 1
-}
-for backend in amd bochs q35 tcg; do
+# "BACKEND OTHER" for what another than that of the table does
+instead=
+case ${BACKEND:-} in
+'' | kvm)
+	if [ -n "$(lacks tcg)" ]; then
+		reason="there is no L1 to try it with"
+	elif ! grep -qE '^[^ ]* [^ ]* (amd|bochs|tcg) ' "$rows"; then
+		reason="none of these scenarios is for it"
+	elif reason=$("$here/lab/kvm-lacks.sh" "$lab" "$kernels" "$logs/kvm" \
+		"${under_test%% *}"); then
+		instead="tcg kvm"
+		# the other vendor's guests need that vendor's KVM
+		if grep -qw svm /proc/cpuinfo; then
+			[ -n "$(lacks amd)" ] || instead="$instead amd kvm-amd"
+		else
+			instead="$instead bochs kvm-broadcast"
+		fi
+	fi
+	if [ -n "$instead" ]; then
+		echo "KVM of this machine, in place of: $(echo "$instead" | sed 's/ kvm[-a-z]*//g')"
+	elif [ -n "${BACKEND:-}" ]; then
+		die "BACKEND=kvm: $reason"
+	else
+		echo "emulation, as KVM cannot be taken: $reason"
+	fi >"$logs/backend"
+	;;
+tcg) echo "emulation, as BACKEND=tcg asks for" >"$logs/backend" ;;
+*)
+	instead="* $BACKEND"
+	echo "$BACKEND, as BACKEND= asks for" >"$logs/backend"
+	;;
+esac
+awk -v instead="$instead" '
+	BEGIN {
+		n = split(instead, word, " ")
+		for (i = 1; i < n; i += 2)
+			other[word[i]] = word[i + 1]
+	}
+	"*" in other { $3 = other["*"] }
+	$3 in other { $3 = other[$3] }
+	{ print }' "$rows" >"$rows.new" || die "cannot write $rows: is the disk full?"
+mv "$rows.new" "$rows"
+
+for backend in amd bochs kvm kvm-amd kvm-broadcast kvm-emulated q35 tcg; do
 	if ! grep -q "^[^ ]* [^ ]* $backend " "$rows" || [ -n "$(lacks "$backend")" ]; then
 		continue
 	fi
 	case $backend in
-	amd) files="amd.cpio l1.bzImage" ;;
+	amd | kvm-amd) files="amd.cpio l1.bzImage" ;;
 	bochs) files="l1.cpio stock.bzImage" ;;
-	tcg) files="l1.cpio l1.bzImage" ;;
+	kvm-emulated) files="l1.cpio l1.bzImage stock.bzImage" ;;
+	kvm | kvm-broadcast | tcg) files="l1.cpio l1.bzImage" ;;
 	q35) files= ;;
 	esac
 	for file in vmm guest.cpio $files; do
@@ -110,7 +162,7 @@ done
 # BACKEND KERNEL SCENARIO... of each job: what one backend does with one kernel.
 # Those that take longest come first.
 jobs=$logs/jobs
-for backend in bochs amd tcg q35; do
+for backend in bochs kvm-emulated amd tcg kvm-amd kvm-broadcast kvm q35; do
 	[ -z "$(lacks "$backend")" ] || continue
 	awk -v backend="$backend" '
 		$3 == backend { list[$2] = list[$2] " " $1 }
@@ -130,7 +182,9 @@ setsid xargs -r -a "$jobs" -P "$(nproc)" -L 1 sh -c '
 	sh "$here" "$lab" "$kernels" "$logs" &
 pool=$!
 
-# Wait for a run's verdict, or for the end of what should have brought it.
+# Wait for a run's verdict, for the end of what should have brought it, or for that of the
+# time that there is.
+late=
 wait_for() {
 	scenario=$1 kernel=$2 backend=$3
 	log=$logs/$scenario.$kernel.log
@@ -139,6 +193,10 @@ wait_for() {
 		over=
 		if [ -e "$logs/$backend.$kernel.over" ] || ! kill -0 "$pool" 2>/dev/null; then
 			over=yes
+		elif [ -n "${DEADLINE:-}" ] && [ "$(date +%s)" -ge "$DEADLINE" ]; then
+			late=yes
+			stop
+			sleep 1
 		fi
 		verdict=$(sed -n 's/^vmm: verdict \(.*\) end$/\1/p' "$log" 2>/dev/null)
 		[ -z "$verdict$over" ] || break
@@ -180,6 +238,7 @@ fits() {
 	done
 }
 
+with=${BACKEND:+ BACKEND=$BACKEND}
 count=$(wc -l <"$rows")
 passed=0
 skipped=0
@@ -187,6 +246,7 @@ number=0
 {
 	echo "KTAP version 1"
 	echo "1..$count"
+	sed 's/^/# /' "$logs/backend"
 } | tee "$logs/results.ktap"
 echo "$tree|$version" >"$logs/version"
 : >"$logs/verdicts"
@@ -201,6 +261,13 @@ while read -r scenario kernel backend expect; do
 	fi
 	wait_for "$scenario" "$kernel" "$backend"
 	log=$logs/$scenario.$kernel.log
+	if [ -z "$verdict" ] && [ -n "$late" ] && [ ! -e "$logs/$backend.$kernel.over" ]; then
+		skipped=$((skipped + 1))
+		echo "ok $number $name # SKIP no time left (BUDGET=${BUDGET:-}):" \
+			"${again:-make check TREE=$tree SCENARIO=}$scenario$with" |
+			tee -a "$logs/results.ktap"
+		continue
+	fi
 	if [ -z "$verdict" ]; then
 		verdict="hang at=wall_limit"
 		[ -e "$log" ] ||
@@ -219,7 +286,10 @@ while read -r scenario kernel backend expect; do
 			[ -s "$log" ] || log=$logs/$backend.$kernel.out
 			echo "# the last lines of $log:"
 			tail -n 12 "$log" 2>/dev/null | sed 's/^/#   /'
-			echo "# again: ${again:-make check TREE=$tree SCENARIO=}$scenario"
+			[ ! -s "$logs/$backend.$kernel.stderr" ] ||
+				grep -v 'warning: TCG' "$logs/$backend.$kernel.stderr" |
+				tail -n 3 | sed 's/^/#   /'
+			echo "# again: ${again:-make check TREE=$tree SCENARIO=}$scenario$with"
 		fi
 	} >"$logs/one" || die "cannot write $logs/one: is the disk full?"
 	tee -a "$logs/results.ktap" <"$logs/one"

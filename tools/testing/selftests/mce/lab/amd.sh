@@ -5,4 +5,4 @@
 # L1, and another CPU model. KVM needs no patch for such a guest, and lab/0001 is
 # not about it; 0002 and 0003 are for TCG, which without them hangs the guest once
 # in some thousand injections.
-l1_cpio=amd.cpio machine=amd exec "$(dirname "$0")/tcg.sh" "$@"
+backend=amd accel=tcg l1_cpio=amd.cpio machine=amd exec "$(dirname "$0")/qemu.sh" "$@"

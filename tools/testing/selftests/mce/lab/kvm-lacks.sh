@@ -1,0 +1,46 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# kvm-lacks.sh LAB KERNELS LOGS KERNEL
+# Why the backends kvm* cannot be taken on this machine, in one line, and exit status 1; or
+# nothing and 0. There may be a /dev/kvm that runs no guest, or no guest of a guest: what
+# decides is whether a scenario on KERNEL lives in an L1 under KVM. LOGS gets its consoles.
+set -u
+
+lab=$1 kernels=$2 logs=$3 kernel=$4
+limit=90
+if [ -n "${DEADLINE:-}" ]; then
+	left=$((DEADLINE - $(date +%s)))
+	[ "$left" -ge "$limit" ] || limit=$((left > 1 ? left : 1))
+fi
+
+lacks() {
+	echo "$*"
+	exit 1
+}
+
+[ -e /dev/kvm ] || lacks "this machine has no /dev/kvm"
+if [ ! -r /dev/kvm ] || [ ! -w /dev/kvm ]; then
+	lacks "$(id -un) may not use /dev/kvm: it takes root or the group kvm"
+fi
+for nested in /sys/module/kvm_*/parameters/nested; do
+	case $(cat "$nested" 2>/dev/null) in
+	N | 0)
+		module=${nested#/sys/module/}
+		module=${module%%/*}
+		lacks "nested virtualisation is off: modprobe -r $module; modprobe $module nested=1"
+		;;
+	esac
+done
+rm -rf "$logs"
+mkdir -p "$logs" || lacks "$logs cannot be written"
+# a process group of its own, so that all of it ends with this
+timeout -k 5 "$limit" "$(dirname "$0")/kvm.sh" "$lab" "$kernels" "$logs" "$kernel" ao-page \
+	>"$logs/out" 2>&1 </dev/null &
+try=$!
+trap 'kill "$try" 2>/dev/null; exit 143' TERM HUP INT
+wait "$try"
+trap - TERM HUP INT
+! grep -q '^vmm: verdict lives' "$logs/ao-page.$kernel.log" 2>/dev/null || exit 0
+reason=$(head -n 1 "$logs/kvm.$kernel.stderr" 2>/dev/null)
+lacks "/dev/kvm runs no guest that runs a guest: ${reason:-no guest was up after $limit s}" \
+	"(see $logs)"
