@@ -38,9 +38,29 @@ CHECK := $(filter 6.12 7.3,$(shell cd patches && ls)) \
 endif
 
 # for scripts/apt-root.sh, for run.sh, and for check.sh
-export MIRROR SECURITY_MIRROR BACKEND KUNIT_TOOL UPSTREAM
+export MIRROR SECURITY_MIRROR BACKEND KUNIT_TOOL UPSTREAM BUDGET
 
 goals := $(or $(MAKECMDGOALS),help)
+ifneq ($(words $(CURDIR)),1)
+$(error make cannot work in "$(CURDIR)": the path must not have blanks)
+endif
+ifneq ($(filter-out help,$(goals)),)
+ifndef BUILD_LOCKED
+# not when make only tells what it would do
+ifeq ($(findstring n,$(firstword -$(MAKEFLAGS))),)
+$(shell scripts/lock.sh $$PPID)
+ifneq ($(.SHELLSTATUS),0)
+$(error nothing was done)
+endif
+export BUILD_LOCKED := yes
+# what BUDGET counts from
+export CHECK_START := $(shell date +%s)
+endif
+endif
+endif
+
+# kernels are built with -j each, and two of these in one directory get in each other's way
+.NOTPARALLEL:
 ifneq ($(filter-out help clean distclean deps between report,$(goals)),)
 PATCHDIR := $(shell scripts/patchdir.sh '$(TREE)')
 ifeq ($(PATCHDIR),)
@@ -87,10 +107,20 @@ help:
 #:   make help                this list
 #:
 #: UPSTREAM='ID none' names the commits in mainline to FOR=stable, or that there is none.
-#: BUDGET=MINUTES has check skip what it has not begun by then.
+#: BUDGET=MINUTES has check skip what has not come to its end by then.
 #: MIRROR= and SECURITY_MIRROR= name other Debian mirrors than those of this machine's apt.
 
-demo: kernels lab
+# the first kernel that is built fails, and there is no need to wait for the others
+first: $(T)/unpatched.hook.cpio programs
+	@[ -n '$(SCENARIO)' ] || { \
+		echo "replug, on the kernel as Debian ships it ..."; \
+		$(SELFTEST)/run.sh -k unpatched $(LAB) $(T) $(LOG)/$(TREE)/first $(TREE) replug \
+			>$(LOG)/$(TREE)/first.log 2>&1 || cat $(LOG)/$(TREE)/first.log; \
+		$(SELFTEST)/table.sh -p $(LOG)/$(TREE)/first/replug.unpatched.log | sed 's/^/    /'; \
+	}
+.PHONY: first
+
+demo: first kernels lab
 	@start=$$(date +%s); \
 		$(SELFTEST)/run.sh $(LAB) $(T) $(LOG)/$(TREE)/demo $(TREE) $(or $(SCENARIO),$(DEMO)); \
 		status=$$?; echo; \
@@ -98,9 +128,13 @@ demo: kernels lab
 		$(SELFTEST)/table.sh -e $(LOG)/$(TREE)/demo; exit $$status
 .PHONY: demo
 
-check: | deps
+check: | budget deps
 	@scripts/check.sh '$(CHECK)' '$(SCENARIO)'
 .PHONY: check
+
+budget:
+	@[ -z '$(BUDGET)' ] || scripts/number.sh BUDGET 1 '$(BUDGET)'
+.PHONY: budget
 
 lint: $(T)/patched.bzImage $(T)/upstream $(B)/lint/sparse
 	@scripts/lint/lint.sh $(T)/unpatched; status=$$?; \
@@ -159,9 +193,11 @@ between: | deps
 .PHONY: between
 
 kernels: $(T)/unpatched.hook.cpio $(T)/patched.hook.cpio
-lab: $(LAB)/stock.bzImage $(LAB)/l1.bzImage $(LAB)/qemu-amd
+lab: $(LAB)/stock.bzImage $(LAB)/l1.bzImage $(LAB)/qemu-amd programs
+# whatever qemu-amd is not there yet
+programs: | deps
 	@$(MAKE) --no-print-directory -s -C $(SELFTEST) LACKS= OUTPUT=$(LAB) QEMU_AMD=$(LAB)/qemu-amd
-.PHONY: kernels lab
+.PHONY: kernels lab programs
 
 deps:
 	@scripts/deps.sh

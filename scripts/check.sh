@@ -1,13 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # check.sh TREES [SCENARIO]
-# All tests of each of TREES: that it builds, the grading rules, the KUnit suite, the
-# scenarios, and then the lint of each; for more than one, then the series between them.
-# With SCENARIO, only that. BUDGET= in the environment: what has not begun after so many
-# minutes is skipped, and the line tells what would run it. Ends with a table of all
-# trees, and without SCENARIO with build/report.html; the last line is "N passed, N failed,
-# N skipped". Exit status 0 when nothing failed and something passed. The environment has
-# KUNIT_TOOL, TOOL of kunit.sh.
+# All tests of each of TREES, in the order of what matters: that it builds, the grading
+# rules, the KUnit suite, the mails, and the scenarios of each; the lint of our code; then of
+# each what gcc and sparse find in the series, the configurations, and the documentation;
+# for more than one, the series between them; kunit.py as people call it, on the newest.
+# With SCENARIO, only that. Ends with a table of all trees, and without SCENARIO with
+# build/report.html; the last line is "N passed, N failed, N skipped". Exit status 0 when
+# nothing failed and something passed. The environment has KUNIT_TOOL, TOOL of kunit.sh, and
+# for a BUDGET, CHECK_START, seconds since the epoch: what has not come to its end after so many
+# minutes is skipped, and the line has the command that runs it.
 set -u
 
 trees=$1
@@ -15,7 +17,9 @@ scenario=${2:-}
 selftest=tools/testing/selftests/mce
 build=$PWD/build
 results=$build/log/check.ktap
-start=$(date +%s)
+start=${CHECK_START:-$(date +%s)}
+DEADLINE=${BUDGET:+$((start + BUDGET * 60))}
+export DEADLINE
 mkdir -p "$build/log"
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
@@ -33,71 +37,121 @@ for dir in "$build"/log/*/check; do
 	[ "$(cat "$dir/commit" 2>/dev/null)" = "$commit" ] || rm -rf "$dir"
 done
 
-# step COMMAND-OF-MAKE COMMAND...: unless there is no time left for it
+# late COMMAND-OF-MAKE: the line for what there is no time for
+late() {
+	echo "ok - make $1 # SKIP no time left (BUDGET=$BUDGET)${2:-}"
+}
+
+# step COMMAND-OF-MAKE COMMAND...: as long as there is time; COMMAND-OF-MAKE is what a user
+# runs for it. COMMAND prints what failed, with status 1; another end is a failure as well.
+# Status 0 when it passed, 3 when there was no time. A grace, as some COMMANDs skip what they
+# have not come to by themselves.
+job=
 step() {
 	again=$1
 	shift
-	if [ -n "${BUDGET:-}" ] && [ $(($(date +%s) - start)) -ge $((BUDGET * 60)) ]; then
-		echo "ok - make $again # SKIP no time left (BUDGET=$BUDGET)"
-		return
+	if [ -z "$DEADLINE" ]; then
+		"$@"
+		status=$?
+	else
+		left=$((DEADLINE - $(date +%s)))
+		if [ "$left" -le 0 ]; then
+			late "$again"
+			return 3
+		fi
+		# a process group of its own: all of it ends
+		timeout -k 20 $((left + 20)) "$@" </dev/null &
+		job=$!
+		wait "$job"
+		status=$?
+		job=
+		case $status in
+		124 | 137)
+			if [ "$(date +%s)" -ge "$DEADLINE" ]; then
+				late "$again" ": stopped before its end"
+				return 3
+			fi
+			;;
+		esac
 	fi
-	"$@"
+	case $status in
+	# 4: run.sh skipped all, and printed why
+	0 | 1 | 4) return "$status" ;;
+	esac
+	echo "not ok - make $again: what it runs ended with status $status"
+	return 1
 }
 
-# What cannot be run at all has failed, too: it leaves no line behind.
+built=
 tests_of() {
 	tree=$1
+	all="check TREE=$tree${scenario:+ SCENARIO=$scenario}"
 	if ! scripts/patchdir.sh "$tree" >/dev/null; then
 		echo "not ok - $tree: no patches to try"
 		return
 	fi
-	# shellcheck disable=SC2086 # a list of words
-	if ! make --no-print-directory -s kernels lab TREE="$tree" 2>&1; then
-		echo "not ok - build $tree"
-		return
-	fi
+	step "$all" make --no-print-directory -s kernels lab TREE="$tree" || return
 	echo "ok - build $tree"
-	[ -n "$scenario" ] || step "grades TREE=$tree" scripts/grades/grades.sh "$build/$tree" ||
-		echo "# grades of $tree: failed"
-	[ -n "$scenario" ] || step "kunit TREE=$tree" scripts/kunit/kunit.sh "$build/$tree/patched" \
-		"$KUNIT_TOOL" "$build/log/$tree/kunit" || echo "# kunit of $tree: failed"
-	step "check TREE=$tree" "$selftest/run.sh" "$build/lab" "$build/$tree" \
-		"$build/log/$tree/check" "$tree" ${scenario:+"$scenario"}
-	[ $? -ne 2 ] || echo "not ok - scenarios of $tree could not be run"
-}
-
-lint_of() {
-	tree=$1
-	patchdir=$(scripts/patchdir.sh "$tree") && [ -e "$build/$tree/patched.bzImage" ] || return
-	# the mirror may have it by now
-	[ -s "$build/$tree/upstream" ] || rm -f "$build/$tree/upstream"
-	if ! make --no-print-directory -s "$build/$tree/upstream" "$build/lint/sparse" \
-		TREE="$tree" 2>&1; then
-		echo "not ok - fetch what the lint of $tree takes"
+	built="$built $tree"
+	if [ -z "$scenario" ]; then
+		step "grades TREE=$tree" scripts/grades/grades.sh "$build/$tree"
+		step "kunit TREE=$tree" scripts/kunit/kunit.sh "$build/$tree/patched" \
+			"$KUNIT_TOOL" "$build/log/$tree/kunit"
+		# the mirror may have it by now
+		[ -s "$build/$tree/upstream" ] || rm -f "$build/$tree/upstream"
+		! step "lint TREE=$tree" make --no-print-directory -s "$build/$tree/upstream" \
+			"$build/lint/sparse" TREE="$tree" || series_of "$tree" mails
+	fi
+	if [ -n "$scenario" ] && ! awk -v tree="$tree" -v name="^$scenario(-|\$)" '
+		$1 ~ name && ($2 == tree || $2 == "*") { found = 1 }
+		END { exit !found }' "$selftest/scenarios"; then
+		echo "ok - $scenario $tree # SKIP no row of the scenarios is for it"
 		return
 	fi
-	scripts/lint/lint.sh "$build/$tree" "$patchdir" || echo "# lint of $tree: failed"
-	step "lint TREE=$tree" scripts/lint/series.sh "$build/$tree" "$patchdir" \
-		"$build/lint/sparse" || echo "# lint of the series for $tree: failed"
+	step "$all" "$selftest/run.sh" "$build/lab" "$build/$tree" "$build/log/$tree/check" \
+		"$tree" ${scenario:+"$scenario"}
 }
 
-case ${BUDGET:-1} in
-*[!0-9]* | 0*)
-	echo "BUDGET=$BUDGET: it is a number of minutes" >&2
-	exit 2
-	;;
-esac
+# series_of TREE PART
+series_of() {
+	step "lint TREE=$1" scripts/lint/series.sh "$build/$1" "$(scripts/patchdir.sh "$1")" \
+		"$build/lint/sparse" "$2"
+}
+
 {
+	trap '[ -z "$job" ] || kill "$job"; exit 130' INT
+	trap '[ -z "$job" ] || kill "$job"; exit 143' TERM HUP
 	for tree in $trees; do
 		rm -rf "$build/log/$tree/check"
 		tests_of "$tree"
 		[ ! -d "$build/log/$tree/check" ] || echo "$commit" >"$build/log/$tree/check/commit"
+		# once, by the tools of the first
+		[ -n "$scenario" ] || [ "$tree" != "${trees%% *}" ] || step "lint TREE=$tree" \
+			scripts/lint/lint.sh "$build/$tree/unpatched"
 	done
 	if [ -z "$scenario" ]; then
-		for tree in $trees; do
-			step "lint TREE=$tree" lint_of "$tree"
+		# a machine with KVM, in this one, which may have none
+		tree=${trees%% *}
+		case " $built " in
+		*" $tree "*)
+			step "check TREE=$tree SCENARIO=ar-load BACKEND=kvm-emulated" \
+				env BACKEND=kvm-emulated "$selftest/run.sh" -k patched "$build/lab" \
+				"$build/$tree" "$build/log/$tree/kvm-emulated" "$tree" ar-load
+			;;
+		esac
+		for part in builds configs words; do
+			for tree in $built; do
+				series_of "$tree" "$part"
+			done
 		done
 		[ "${trees#* }" = "$trees" ] || step between scripts/between.sh "$build/between"
+		newest=$(cd patches && printf '%s\n' * | sort -V | tail -n 1)
+		case " $built " in
+		*" $newest "*)
+			step "kunit-plain TREE=$newest" scripts/kunit/plain.sh "$build/$newest/patched" \
+				"$build/log/$newest/kunit"
+			;;
+		esac
 	fi
 } 2>&1 | tee -i "$results"
 
@@ -113,12 +167,20 @@ passed=$(grep -c '^ok ' "$results")
 failed=$(grep -c '^not ok ' "$results")
 skipped=$(grep -c '^ok .* # SKIP' "$results")
 echo "# $((passed - skipped)) passed, $failed failed, $skipped skipped" >>"$results"
-echo "check,$(echo "$trees" | tr ' ' '+')${scenario:+,$scenario} $(($(date +%s) - start))" \
-	>>"$build/log/seconds"
+seconds=$(($(date +%s) - start))
+yardstick=$(scripts/yardstick.sh)
+echo "check,$(echo "$trees" | tr ' ' '+')${scenario:+,$scenario} $seconds" >>"$build/log/seconds"
+echo "yardstick $yardstick" >>"$build/log/seconds"
 echo
+echo "# $seconds s, on a machine on which scripts/yardstick.sh takes $yardstick s"
 if [ -z "$scenario" ] && ! scripts/report/report.sh -c "$build/log" "$build/report.html"; then
 	echo "not ok - report"
 	failed=$((failed + 1))
 fi
 echo "$((passed - skipped)) passed, $failed failed, $skipped skipped"
+# a deadline is no excuse for a run that shows nothing
+if [ -n "$DEADLINE" ] && [ -z "$scenario" ] && ! grep -q . "$build/log/${trees%% *}/check/verdicts" 2>/dev/null; then
+	echo "check.sh: BUDGET=$BUDGET was too short for any scenario of ${trees%% *}" >&2
+	exit 1
+fi
 [ "$failed" -eq 0 ] && [ "$passed" -gt "$skipped" ]
