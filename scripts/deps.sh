@@ -12,6 +12,17 @@ debian-archive-keyring dpkg-dev git gnuplot-nox patch python3 python3-sphinx pyt
 qemu-system-x86 qemu-utils quilt shellcheck sparse
 "
 
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+	# shellcheck disable=SC2086 # a list of words
+	{
+		echo "this is $(. /etc/os-release && echo "$PRETTY_NAME"), and what is needed comes" \
+			"as Debian's packages:" $packages
+		echo "README.md, \"Elsewhere than on Debian\", has how to do all this in a" \
+			"directory with a Debian in it"
+	} >&2
+	exit 1
+fi
+
 missing=
 for package in $packages; do
 	dpkg-query -W -f '${Status}' "$package" 2>/dev/null |
