@@ -230,12 +230,18 @@ as_tested() {
 	done
 }
 
+# fails_with LOG...: what was logged before something failed
+fails_with() {
+	(cd "$log" && cat "$@")
+	return 1
+}
+
 builds() {
 	rm -rf "$work"
 	if ! scripts/apply.sh "$dir/unpatched" "$work" >"$log/apply" 2>&1 ||
 		! "$selftest/objects.sh" "$dir/unpatched/obj" "$work/obj-guest" ||
 		! warnings >"$log/warnings.0000"; then
-		one "build $tree without the series" cat "$log/apply" "$log/warnings.0000"
+		one "build $tree without the series" fails_with apply configure warnings.0000
 		return
 	fi
 	[ "$(cat "$log/checked")" -gt 0 ] || skip "sparse, $tree" \
@@ -366,7 +372,7 @@ words() {
 echo "KTAP version 1"
 for part in $parts; do
 	case $part in
-	configs | words) whole >"$log/apply" 2>&1 || one "apply $tree's series" cat "$log/apply" ;;
+	configs | words) whole >"$log/apply" 2>&1 || one "apply $tree's series" fails_with apply ;;
 	esac
 	"$part"
 done
