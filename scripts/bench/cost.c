@@ -129,7 +129,7 @@ static bool run_growth(void)
 		    lost_large + lost_huge, answered("holes=") - holes, tlb_now - tlb,
 		    call_now - call, mce_now - mce);
 	}
-	if (!qmp("cont", NULL) || !ask("loud", "loud") || !ask("map", "map 0 anon") ||
+	if (!qmp("cont", NULL) || !ask("console", "console 7") || !ask("map", "map 0 anon") ||
 	    !ask("walk", "hook walk=%#llx", WALK_START))
 		return false;
 	say("walk: %lu %lu %lu %lu %lu", answered("pages="),

@@ -655,8 +655,10 @@ static const struct scenario *scenario;
 /* QEMU goes on when the guest does not, and the guest is saved as it is now. */
 static bool run(void)
 {
-	return qmp("set-action", "{\"reboot\":\"reset\",\"shutdown\":\"pause\"}") && idle() &&
-	       save("base") && scenario->run() && load("base") && qmp("cont", NULL);
+	/* wait_for_end() looks for the kernel's messages on the console */
+	return qmp("set-action", "{\"reboot\":\"reset\",\"shutdown\":\"pause\"}") &&
+	       ask("console", "console 7") && idle() && save("base") &&
+	       scenario->run() && load("base") && qmp("cont", NULL);
 }
 
 static void bad_arguments(void)

@@ -23,9 +23,10 @@
  *                           not there any more) rounds= (how much they did)
  *   usage                   what the kernel uses for itself, caches dropped.
  *                           -> usage slab_kb= pagetables_kb=
- *   quiet, loud             no message of the kernel on the console any more, or all
- *                           of them again. Answers come always, but those of the hook
- *                           module. -> quiet, loud
+ *   console LEVEL           which messages of the kernel go to the console: those of a
+ *                           lower level. -> console
+ *   quiet                   none of them, and stay on one CPU. Answers still come, but
+ *                           those of the hook module. -> quiet
  *   corrupted KB            wait until HardwareCorrupted is that. -> corrupted kb=
  *   interrupts              of all CPUs since boot. -> interrupts tlb= (flushes of
  *                           user mappings) call= (function calls, those of the
@@ -35,7 +36,12 @@
  *   offline CPU             take that CPU offline. -> offline
  *   poll SECONDS            look into the banks that often. -> poll
  *   here                    nothing: the guest gets as far as that. -> here
- *   alive                   proof of life. -> alive fork= HardwareCorrupted=
+ *   mark                    remember where the log ends, and keep the console free. -> mark
+ *   settle                  wait until the log has, after that, a record of a machine
+ *                           check for memory that is not there, whole. -> settle
+ *   logged TEXT             how often TEXT is in the log. -> logged times=
+ *   alive                   proof of life. -> alive fork= HardwareCorrupted= warned= (by
+ *                           the kernel, since its boot: 0 or 1)
  *   off                     power off. -> off
  *
  * and those of a victim, see victim.c. A victim that dies is answered with
@@ -70,7 +76,14 @@
 
 #define CPUS_MAX 16
 
-static int kmsg;
+/*
+ * What goes to the console without being asked for: what is critical, as a BUG() is, and
+ * answers. Each character is an exit to L1, and with all messages these would take longer
+ * than all else. Panic and oops open it to all messages (console_verbose()).
+ */
+#define CONSOLE_LEVEL "3\n"
+
+static int kmsg, kernel_log;
 static bool quiet;
 
 void log_record(const char *record, int len)
@@ -128,6 +141,12 @@ static int start_victim(void)
 
 /* Documentation/admin-guide/tainted-kernels.rst */
 #define TAINT_DIE 0x80
+#define TAINT_WARN 0x200
+
+static long taints(void)
+{
+	return read_number("/proc/sys/kernel/tainted");
+}
 
 /*
  * An oops can leave a victim that never gets to its end: it waits for a lock that it
@@ -135,7 +154,7 @@ static int start_victim(void)
  */
 static bool oopsed(void)
 {
-	return read_number("/proc/sys/kernel/tainted") & TAINT_DIE;
+	return taints() & TAINT_DIE;
 }
 
 static void reap_victim(void)
@@ -352,7 +371,7 @@ static void get_to_rest(const char *args)
 	answer("rest died=%d rounds=%lu", died, rounds);
 }
 
-/* ---- the rest */
+/* ---- memory, and the console */
 
 static long meminfo_kb(const char *field)
 {
@@ -455,14 +474,12 @@ static void lose_memory(const char *args)
 	answer("leak");
 }
 
-static void set_console(const char *level, bool to_quiet)
+static bool set_console(const char *level)
 {
-	if (!write_file("/proc/sys/kernel/printk", level)) {
-		answer("error what=printk errno=%d", errno);
-		return;
-	}
-	quiet = to_quiet;
-	answer("%s", quiet ? "quiet" : "loud");
+	if (write_file("/proc/sys/kernel/printk", level))
+		return true;
+	answer("error what=printk errno=%d", errno);
+	return false;
 }
 
 /*
@@ -480,14 +497,100 @@ static void be_quiet(const char *args)
 		answer("error what=affinity errno=%d", errno);
 		return;
 	}
-	set_console("0\n", true);
+	if (!set_console("0\n"))
+		return;
+	quiet = true;
+	answer("quiet");
 }
 
-static void be_loud(const char *args)
+static void open_console(const char *args)
+{
+	char level[32];
+
+	snprintf(level, sizeof(level), "%lu\n", strtoul(args, NULL, 0));
+	if (!set_console(level))
+		return;
+	quiet = false;
+	answer("console");
+}
+
+/* ---- the kernel's log */
+
+static char level_before[32];
+static bool quiet_before;
+
+static void mark_log(const char *args)
 {
 	(void)args;
-	set_console("7\n", false);
+	snprintf(level_before, sizeof(level_before), "%ld\n",
+		 read_number("/proc/sys/kernel/printk"));
+	quiet_before = quiet;
+	lseek(kernel_log, 0, SEEK_END);
+	/* newer kernels print in a thread, and then it is the new level that counts */
+	if (!set_console("0\n"))
+		return;
+	quiet = true;
+	answer("mark");
 }
+
+/* The next record of the log; waits for it. False when it cannot be read. */
+static bool next_record(char *record, size_t size)
+{
+	ssize_t len;
+
+	do {
+		len = read(kernel_log, record, size - 1);
+	} while (len < 0 && errno == EPIPE);	/* it was overwritten: go on with the oldest */
+	if (len < 0)
+		return false;
+	record[len] = '\0';
+	return true;
+}
+
+static void wait_until_settled(const char *args)
+{
+	bool outside = false, printed = false;
+	char record[1024];
+
+	(void)args;
+	while (!outside || !printed) {
+		if (!next_record(record, sizeof(record))) {
+			answer("error what=/dev/kmsg errno=%d", errno);
+			return;
+		}
+		/* mm/memory-failure.c, of a pfn without a struct page: until 6.12, and 7.3 */
+		if (strstr(record, ": memory outside kernel control") ||
+		    strstr(record, ": recovery action for non struct page pfn")) {
+			outside = true;
+			printed = false;
+		}
+		/* the last line of a record, print_mce() */
+		if (strstr(record, "[Hardware Error]: PROCESSOR "))
+			printed = true;
+	}
+	if (!set_console(level_before))
+		return;
+	quiet = quiet_before;
+	answer("settle");
+}
+
+static void search_log(const char *args)
+{
+	char record[1024], text[100];
+	unsigned int times = 0;
+	int flags = fcntl(kernel_log, F_GETFL);
+
+	snprintf(text, sizeof(text), "%s", args + strspn(args, " "));
+	text[strcspn(text, "\n")] = '\0';
+	lseek(kernel_log, 0, SEEK_SET);
+	fcntl(kernel_log, F_SETFL, flags | O_NONBLOCK);
+	while (next_record(record, sizeof(record)))
+		times += !!strstr(record, text);
+	fcntl(kernel_log, F_SETFL, flags);
+	answer("logged times=%u", times);
+}
+
+/* ---- the rest */
 
 static void wait_corrupted(const char *args)
 {
@@ -528,8 +631,8 @@ static void prove_life(const char *args)
 	}
 	if (pid > 0)
 		waitpid(pid, &status, 0);
-	answer("alive fork=%s HardwareCorrupted=%ldkB", status ? "failed" : "ok",
-	       meminfo_kb("HardwareCorrupted:"));
+	answer("alive fork=%s HardwareCorrupted=%ldkB warned=%d", status ? "failed" : "ok",
+	       meminfo_kb("HardwareCorrupted:"), !!(taints() & TAINT_WARN));
 }
 
 static void set_poll_interval(const char *args)
@@ -596,7 +699,10 @@ static const struct command {
 	{ "usage", report_usage },
 	{ "leak", lose_memory },
 	{ "quiet", be_quiet },
-	{ "loud", be_loud },
+	{ "console", open_console },
+	{ "mark", mark_log },
+	{ "settle", wait_until_settled },
+	{ "logged", search_log },
 	{ "corrupted", wait_corrupted },
 	{ "interrupts", report_interrupts },
 	{ "poll", set_poll_interval },
@@ -633,10 +739,10 @@ static void setup(void)
 	mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
 	mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
 	mount("tmpfs", "/tmp", "tmpfs", 0, NULL);
-	/* the kernel booted with "quiet" */
-	write_file("/proc/sys/kernel/printk", "7\n");
+	write_file("/proc/sys/kernel/printk", CONSOLE_LEVEL);
 	kmsg = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
-	if (kmsg < 0) {
+	kernel_log = open("/dev/kmsg", O_RDONLY | O_CLOEXEC);
+	if (kmsg < 0 || kernel_log < 0) {
 		printf("mce-guest: error what=/dev/kmsg errno=%d\n", errno);
 		fflush(stdout);
 	}

@@ -14,11 +14,14 @@
 /* Log @record[0..len) as one line of the console; the process ends if it cannot. */
 void log_record(const char *record, int len);
 
-/* One answer to VMM driver. Ends with a newline: the kernel holds back a record without. */
+/*
+ * One answer to the VMM driver, critical as only that goes to the console. Ends with a newline:
+ * the kernel holds back a record without.
+ */
 #define answer(fmt, ...) do { \
 	char record_[400]; \
 	log_record(record_, snprintf(record_, sizeof(record_), \
-				     "<5>mce-guest: " fmt "\n", ##__VA_ARGS__)); \
+				     "<2>mce-guest: " fmt "\n", ##__VA_ARGS__)); \
 } while (0)
 
 /* Whether @line, "WORD arguments", is a command for a victim; @starts: with it one begins. */

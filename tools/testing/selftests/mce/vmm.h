@@ -85,7 +85,7 @@ extern struct vm {
 	bool came;
 	const char *prefix;	/* of the keys of facts; NULL: keep none */
 	char facts[4096];	/* " key=value ..." of all answers so far */
-	bool outside, printed, memtype;	/* on the console, see read_console_line() */
+	bool outside;		/* on the console, see read_console_line() */
 	bool panic, oops, warned, killed, powered_off, timed_out, lab_error;
 	bool reset;	/* the CPU gave up: triple fault, or a machine check in one */
 	bool oops_over;

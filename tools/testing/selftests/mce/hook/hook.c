@@ -71,7 +71,7 @@ static void __init try_zeropad(u8 *page)
 
 	for (i = 1; i < sizeof(long); i++)
 		right += load_unaligned_zeropad(page - i) == last >> (sizeof(long) - i) * 8;
-	pr_notice("mce-guest: stray zeropad=%d\n", right);
+	pr_crit("mce-guest: stray zeropad=%d\n", right);
 }
 
 static void __init try_nofault(u8 *page)
@@ -82,8 +82,8 @@ static void __init try_nofault(u8 *page)
 	for (i = 0; i < ARRAY_SIZE(what); i++)
 		right += copy_from_kernel_nofault(buffer, page + what[i].from,
 						  what[i].len) == -EFAULT;
-	pr_notice("mce-guest: stray nofault=%d of=%zu ns=%llu\n", right, ARRAY_SIZE(what),
-		  (ktime_get_ns() - start) / ARRAY_SIZE(what));
+	pr_crit("mce-guest: stray nofault=%d of=%zu ns=%llu\n", right, ARRAY_SIZE(what),
+		(ktime_get_ns() - start) / ARRAY_SIZE(what));
 }
 
 static void __init try_copyout(u8 *page)
@@ -96,7 +96,7 @@ static void __init try_copyout(u8 *page)
 		return;
 	across = copy_to_user((void __user *)to, page - 64, 128);
 	inside = copy_to_user((void __user *)to, page + 256, 8);
-	pr_notice("mce-guest: stray copyout=%lu,%lu\n", across, inside);
+	pr_crit("mce-guest: stray copyout=%lu,%lu\n", across, inside);
 }
 
 #define SPINS (4 * SZ_1M)
@@ -113,7 +113,7 @@ static void __init try_spin(unsigned long pa)
 		     _ASM_EXTABLE(1b, 2b)
 		     : [left] "+r"(left), [word] "=&r"(word)
 		     : [pa] "r"(pa), [p] "r"(__va(pa)) : "r15", "memory");
-	pr_notice("mce-guest: stray spin=%s\n", left ? "fixed" : "over");
+	pr_crit("mce-guest: stray spin=%s\n", left ? "fixed" : "over");
 }
 
 #define WALKED (64 * SZ_1M)
@@ -171,15 +171,15 @@ static void __init try_walk(u8 *start)
 	for (i = 0; i < WALKED / PAGE_SIZE; i++)
 		take_accessed(from + i * PAGE_SIZE, from, loaded);
 	local_irq_restore(flags);
-	pr_notice("mce-guest: walk pages=%u l4=%u l3=%u l2=%u l1=%u\n",
-		  bitmap_weight(mapped, WALKED / PAGE_SIZE), loaded[4], loaded[3], loaded[2],
-		  loaded[1]);
+	pr_crit("mce-guest: walk pages=%u l4=%u l3=%u l2=%u l1=%u\n",
+		bitmap_weight(mapped, WALKED / PAGE_SIZE), loaded[4], loaded[3], loaded[2],
+		loaded[1]);
 }
 
 static int __init hook_init(void)
 {
 	if (clear_pfn)
-		pr_notice("mce-guest: clear ret=%d\n", clear_mce_nospec(clear_pfn));
+		pr_crit("mce-guest: clear ret=%d\n", clear_mce_nospec(clear_pfn));
 	if (zeropad)
 		try_zeropad(__va(zeropad));
 	if (nofault)
@@ -187,13 +187,13 @@ static int __init hook_init(void)
 	if (copyout)
 		try_copyout(__va(copyout));
 	if (wanted)
-		pr_notice("mce-guest: stray wanted=%#lx\n", load_unaligned_zeropad(__va(wanted)));
+		pr_crit("mce-guest: stray wanted=%#lx\n", load_unaligned_zeropad(__va(wanted)));
 	if (spin)
 		try_spin(spin);
 	if (walk)
 		try_walk(__va(walk));
 	if (load)
-		pr_notice("mce-guest: stray load=%#x\n", READ_ONCE(*(u8 *)__va(load)));
+		pr_crit("mce-guest: stray load=%#x\n", READ_ONCE(*(u8 *)__va(load)));
 	return -ECANCELED;
 }
 module_init(hook_init);
