@@ -1,7 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The front door. `make help` says what there is.
 
+# SOURCE= is a tree of the user's own, and then TREE is what that is called here
+ifdef SOURCE
+ifeq ($(MAKELEVEL),0)
+ifneq ($(origin TREE),undefined)
+$(error SOURCE= and TREE= exclude each other: SOURCE names the tree)
+endif
+TREE := $(shell scripts/source.sh name '$(SOURCE)' '$(CONFIG)')
+ifeq ($(TREE),)
+$(error no tree to work on)
+endif
+CHECK := $(TREE)
+endif
+else ifdef CONFIG
+ifeq ($(filter try,$(MAKECMDGOALS)),)
+$(error CONFIG= is for a tree that SOURCE= names, or for make try)
+endif
+endif
 TREE ?= 6.12
+# what of the name is the series
+SERIES = $(firstword $(subst ~, ,$(TREE)))
 SCENARIO ?=
 FOR ?= list
 N ?= 1000
@@ -25,20 +44,20 @@ KUNIT_TOOL := $(B)/$(L1_TREE)/unpatched
 # What demo shows of what check runs. The panic of 5.10 is not to be seen on
 # another tree.
 DEMO := ao-page ar-load replug
-ifeq ($(TREE),5.10)
+ifneq ($(filter 5.10 5.15,$(SERIES)),)
 DEMO := ao-line
 endif
 
 # check does all trees when none is asked for.
 CHECK := $(TREE)
-ifeq ($(origin TREE),file)
+ifeq ($(origin TREE)$(SOURCE),file)
 # those that matter most first, for BUDGET=
 CHECK := $(filter 6.12 7.3,$(shell cd patches && ls)) \
 	$(filter-out 6.12 7.3,$(shell cd patches && ls))
 endif
 
 # for scripts/apt-root.sh, for run.sh, and for check.sh
-export MIRROR SECURITY_MIRROR BACKEND KUNIT_TOOL UPSTREAM BUDGET
+export MIRROR SECURITY_MIRROR BACKEND KUNIT_TOOL UPSTREAM BUDGET SOURCE CONFIG
 
 goals := $(or $(MAKECMDGOALS),help)
 ifneq ($(words $(CURDIR)),1)
@@ -61,14 +80,14 @@ endif
 
 # kernels are built with -j each, and two of these in one directory get in each other's way
 .NOTPARALLEL:
-ifneq ($(filter-out help clean distclean deps between report,$(goals)),)
-PATCHDIR := $(shell scripts/patchdir.sh '$(TREE)')
+ifneq ($(filter-out help clean distclean deps between report try try-programs,$(goals)),)
+PATCHDIR := $(shell scripts/patchdir.sh '$(SERIES)')
 ifeq ($(PATCHDIR),)
 $(error no tree to work on)
 endif
-ifneq ($(PATCHDIR),patches/$(TREE))
+ifneq ($(PATCHDIR),patches/$(SERIES))
 ifeq ($(MAKELEVEL),0)
-$(info note: no patches/$(TREE): trying $(PATCHDIR), the nearest)
+$(info note: no patches/$(SERIES): trying $(PATCHDIR), the nearest)
 endif
 endif
 PATCHES := $(addprefix $(CURDIR)/,$(sort $(wildcard $(PATCHDIR)/*.patch)))
@@ -81,6 +100,8 @@ help:
 #: Targets (TREE is a kernel series, 6.12 when not given, all of them for check):
 #:
 #:   make demo [TREE=7.3]     fetch, build and run: the failure before, the living guest after
+#:   make try KERNEL=FILE|PACKAGE [CONFIG=FILE] [BACKEND=tcg]
+#:                            is that kernel affected? a bzImage, or Debian's linux-image-*
 #:   make check [TREE=7.3] [SCENARIO=replug] [BACKEND=bochs]
 #:                            lint and all scenarios, or one, against what they must do
 #:   make lint [TREE=7.3]     only our C and shell, and the series as it is exported, built in many ways
@@ -107,18 +128,28 @@ help:
 #:   make help                this list
 #:
 #: UPSTREAM='ID none' names the commits in mainline to FOR=stable, or that there is none.
+#: SOURCE=/path/to/linux takes that tree, which is only read, in place of TREE: a git work tree, an
+#: unpacked one, or a tarball; with CONFIG=/path/to/config, built in that configuration.
+#: PATCHDIR=patches/6.1 takes the patches of that folder.
 #: BUDGET=MINUTES has check skip what has not come to its end by then.
 #: MIRROR= and SECURITY_MIRROR= name other Debian mirrors than those of this machine's apt.
 
-# the first kernel that is built fails, and there is no need to wait for the others
-first: $(T)/unpatched.hook.cpio programs
-	@[ -n '$(SCENARIO)' ] || { \
-		echo "replug, on the kernel as Debian ships it ..."; \
-		$(SELFTEST)/run.sh -k unpatched $(LAB) $(T) $(LOG)/$(TREE)/first $(TREE) replug \
-			>$(LOG)/$(TREE)/first.log 2>&1 || cat $(LOG)/$(TREE)/first.log; \
-		$(SELFTEST)/table.sh -p $(LOG)/$(TREE)/first/replug.unpatched.log | sed 's/^/    /'; \
-	}
+PROGRAMS = $(MAKE) --no-print-directory -s -C $(SELFTEST) LACKS= OUTPUT=$(LAB) \
+	QEMU_AMD=$(LAB)/qemu-amd
+
+# what fails before is the kernel that Debian ships, and no build is to be waited for
+first:
+	@[ -n '$(SCENARIO)$(SOURCE)' ] || scripts/try/try.sh linux-image-$(TREE) || :
 .PHONY: first
+
+try:
+	@scripts/try/try.sh '$(KERNEL)' '$(CONFIG)' '$(BACKEND)'
+.PHONY: try
+
+# what q35 takes
+try-programs: | deps
+	@$(PROGRAMS) $(LAB)/vmm $(LAB)/guest.cpio
+.PHONY: try-programs
 
 demo: first kernels lab
 	@start=$$(date +%s); \
@@ -193,10 +224,9 @@ between: | deps
 .PHONY: between
 
 kernels: $(T)/unpatched.hook.cpio $(T)/patched.hook.cpio
-lab: $(LAB)/stock.bzImage $(LAB)/l1.bzImage $(LAB)/qemu-amd programs
-# whatever qemu-amd is not there yet
-programs: | deps
-	@$(MAKE) --no-print-directory -s -C $(SELFTEST) LACKS= OUTPUT=$(LAB) QEMU_AMD=$(LAB)/qemu-amd
+lab: $(LAB)/stock.bzImage $(LAB)/l1.bzImage programs
+programs: $(LAB)/qemu-amd
+	@$(PROGRAMS) all
 .PHONY: kernels lab programs
 
 deps:
@@ -205,17 +235,34 @@ deps:
 
 # ---- files
 
+ifdef SOURCE
+# it may have changed
+$(T)/source: FORCE | deps
+	@$(STEP) $(LOG)/$(TREE)/take.log "copy $(SOURCE), where it has changed" \
+		scripts/source.sh take '$(SOURCE)' $(@D)
+# what it is of is what it is compared with
+$(T)/upstream: $(T)/source
+	@: >$@
+FORCE:
+endif
+
 $(B)/%/source: | deps
 	@$(STEP) $(LOG)/fetch-$*.log "fetch linux-source-$*" scripts/fetch.sh $* $(@D)
 
 # absolute, as the kernel's build is elsewhere; the kernel of L1's tree can be L1's, too
-GUEST_CONFIG := $(addprefix $(CURDIR)/$(SELFTEST)/,guest.config config)
+GUEST_CONFIG := $(addprefix $(CURDIR)/$(SELFTEST)/,needs.config guest.config config)
 L1_CONFIG := $(GUEST_CONFIG) $(CURDIR)/$(SELFTEST)/lab/l1.config
 CONFIG_OF = $(if $(filter $(L1_TREE),$(1)),$(L1_CONFIG),$(GUEST_CONFIG))
+# a tree of the user's own in his own configuration
+BASE_OF = $(if $(and $(CONFIG),$(findstring ~,$(1))),-b '$(CONFIG)')
+ifneq ($(CONFIG),)
+GUEST_CONFIG := $(addprefix $(CURDIR)/$(SELFTEST)/,needs.config config)
+endif
 
 $(B)/%/unpatched.bzImage: $(B)/%/source $(L1_CONFIG)
-	@$(STEP) $(LOG)/$*/unpatched.log "build the guest kernel $*, as Debian ships it" \
-		$(SELFTEST)/kernel.sh $(@D)/unpatched $@ $(call CONFIG_OF,$*)
+	@$(STEP) $(LOG)/$*/unpatched.log "build the guest kernel $*, as $(if $(findstring ~,$*),it is,Debian ships it)" \
+		$(SELFTEST)/kernel.sh $(call BASE_OF,$*) $(@D)/unpatched $@ $(call CONFIG_OF,$*)
+	@sed -n '/^the lab changes/p; /^  CONFIG_/p' $(LOG)/$*/unpatched.log
 
 # the folder as well: a patch that comes or goes changes nothing else
 $(T)/patched.bzImage: $(T)/unpatched.bzImage $(PATCHES) $(PATCHDIR)
@@ -223,7 +270,7 @@ $(T)/patched.bzImage: $(T)/unpatched.bzImage $(PATCHES) $(PATCHDIR)
 		scripts/apply.sh $(T)/unpatched $(T)/patched $(PATCHES)
 	@$(SELFTEST)/objects.sh $(T)/unpatched/obj $(T)/patched/obj
 	@$(STEP) $(LOG)/$(TREE)/patched.log "build the guest kernel $(TREE), patched" \
-		$(SELFTEST)/kernel.sh $(T)/patched $@ $(call CONFIG_OF,$(TREE))
+		$(SELFTEST)/kernel.sh $(call BASE_OF,$(TREE)) $(T)/patched $@ $(call CONFIG_OF,$(TREE))
 
 HOOK := $(SELFTEST)/hook
 
@@ -231,9 +278,11 @@ $(T)/%.hook.cpio: $(T)/%.bzImage $(HOOK)/hook.c $(HOOK)/Makefile $(HOOK)/build.s
 	@$(STEP) $(LOG)/$(TREE)/$*.hook.log "build the hook module $(TREE), $*" \
 		$(HOOK)/build.sh $(T)/$* $@
 
+ifndef SOURCE
 $(T)/upstream: $(T)/source
 	@$(STEP) $(LOG)/fetch-upstream-$(TREE).log "fetch the upstream tarball of $(TREE)" \
 		scripts/fetch-upstream.sh $(T)
+endif
 
 L1_PATCHES := $(addprefix $(CURDIR)/,$(wildcard $(SELFTEST)/lab/*.patch))
 

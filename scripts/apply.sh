@@ -19,6 +19,18 @@ for entry in "$from"/* "$from"/.[!.]*; do
 	esac
 done
 here=$(cd "$(dirname "$0")" && pwd)
+
+# neighbours PATCHDIR: what becomes of the folders before and after PATCHDIR
+neighbours() {
+	all=${1%/*}
+	[ "${all##*/}" = patches ] || return 0
+	(cd "$all" && printf '%s\n' *) | sort -V | grep -Fx -C 1 "${1##*/}" | grep -Fxv "${1##*/}" | while read -r other; do
+		! "$here/git-am.sh" "$source" "$all/$other"/*.patch 2>&1 ||
+			echo "patches/$other applies: PATCHDIR=patches/$other takes it"
+	done
+}
+
+source=$(cd "$from" && pwd)
 # git must not take the tree for a part of the repository around it
 cd "$to.new"
 GIT_CEILING_DIRECTORIES=$(cd .. && pwd)
@@ -28,6 +40,7 @@ for patch; do
 	git apply "$patch" || {
 		echo "apply: $patch does not apply to $from:" >&2
 		"$here/rejects.sh" "$patch" >&2
+		neighbours "${patch%/*}" >&2
 		exit 1
 	}
 done

@@ -14,6 +14,8 @@ set -u
 
 trees=$1
 scenario=${2:-}
+# what of make's command line names the tree
+named=${SOURCE:+SOURCE=$SOURCE${CONFIG:+ CONFIG=$CONFIG}}
 selftest=tools/testing/selftests/mce
 build=$PWD/build
 results=$build/log/check.ktap
@@ -50,6 +52,16 @@ job=
 step() {
 	again=$1
 	shift
+	since=$(date +%s)
+	run_step "$@"
+	status=$?
+	name=${1##*/}
+	[ "$name" != series.sh ] || name="$name $5"
+	echo "# $name, of make $again: $(($(date +%s) - since)) s"
+	return "$status"
+}
+
+run_step() {
 	if [ -z "$DEADLINE" ]; then
 		"$@"
 		status=$?
@@ -85,8 +97,12 @@ step() {
 built=
 tests_of() {
 	tree=$1
-	all="check TREE=$tree${scenario:+ SCENARIO=$scenario}"
-	if ! scripts/patchdir.sh "$tree" >/dev/null; then
+	all="check ${named:-TREE=$tree}${scenario:+ SCENARIO=$scenario}"
+	if grep -q "^${tree}[[:space:]]*-[[:space:]]" scripts/suites; then
+		echo "ok - $tree # SKIP Debian has no source of it: make check SOURCE=/path/to/linux-$tree"
+		return
+	fi
+	if ! scripts/patchdir.sh "${tree%%~*}" >/dev/null; then
 		echo "not ok - $tree: no patches to try"
 		return
 	fi
@@ -94,16 +110,16 @@ tests_of() {
 	echo "ok - build $tree"
 	built="$built $tree"
 	if [ -z "$scenario" ]; then
-		step "grades TREE=$tree" scripts/grades/grades.sh "$build/$tree"
-		step "kunit TREE=$tree" scripts/kunit/kunit.sh "$build/$tree/patched" \
+		step "grades ${named:-TREE=$tree}" scripts/grades/grades.sh "$build/$tree"
+		step "kunit ${named:-TREE=$tree}" scripts/kunit/kunit.sh "$build/$tree/patched" \
 			"$KUNIT_TOOL" "$build/log/$tree/kunit"
 		# the mirror may have it by now
 		[ -s "$build/$tree/upstream" ] || rm -f "$build/$tree/upstream"
-		! step "lint TREE=$tree" make --no-print-directory -s "$build/$tree/upstream" \
+		! step "lint ${named:-TREE=$tree}" make --no-print-directory -s "$build/$tree/upstream" \
 			"$build/lint/sparse" TREE="$tree" || series_of "$tree" mails
 	fi
-	if [ -n "$scenario" ] && ! awk -v tree="$tree" -v name="^$scenario(-|\$)" '
-		$1 ~ name && ($2 == tree || $2 == "*") { found = 1 }
+	if [ -n "$scenario" ] && ! awk -v tree="${tree%%~*}" -v name="^$scenario(-|\$)" '
+		$1 ~ name && (index("," $2 ",", "," tree ",") || $2 == "*") { found = 1 }
 		END { exit !found }' "$selftest/scenarios"; then
 		echo "ok - $scenario $tree # SKIP no row of the scenarios is for it"
 		return
@@ -114,7 +130,7 @@ tests_of() {
 
 # series_of TREE PART
 series_of() {
-	step "lint TREE=$1" scripts/lint/series.sh "$build/$1" "$(scripts/patchdir.sh "$1")" \
+	step "lint ${named:-TREE=$1}" scripts/lint/series.sh "$build/$1" "$(scripts/patchdir.sh "${1%%~*}")" \
 		"$build/lint/sparse" "$2"
 }
 
@@ -126,7 +142,7 @@ series_of() {
 		tests_of "$tree"
 		[ ! -d "$build/log/$tree/check" ] || echo "$commit" >"$build/log/$tree/check/commit"
 		# once, by the tools of the first
-		[ -n "$scenario" ] || [ "$tree" != "${trees%% *}" ] || step "lint TREE=$tree" \
+		[ -n "$scenario" ] || [ "$tree" != "${trees%% *}" ] || step "lint ${named:-TREE=$tree}" \
 			scripts/lint/lint.sh "$build/$tree/unpatched"
 	done
 	if [ -z "$scenario" ]; then
@@ -134,7 +150,7 @@ series_of() {
 		tree=${trees%% *}
 		case " $built " in
 		*" $tree "*)
-			step "check TREE=$tree SCENARIO=ar-load BACKEND=kvm-emulated" \
+			step "check ${named:-TREE=$tree} SCENARIO=ar-load BACKEND=kvm-emulated" \
 				env BACKEND=kvm-emulated "$selftest/run.sh" -k patched "$build/lab" \
 				"$build/$tree" "$build/log/$tree/kvm-emulated" "$tree" ar-load
 			;;

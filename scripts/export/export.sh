@@ -18,6 +18,8 @@
 set -eu
 
 tree=$1
+# of a tree of the user's own it is SERIES~NAME
+series=${tree%%~*}
 patchdir=$PWD/$2
 for=$3
 here=$PWD/scripts/export
@@ -171,7 +173,7 @@ done
 # The columns of this series in the README's table, after a line with the version that
 # was tested. A series that has none there was not tested.
 table() {
-	awk -F ' *[|] *' -v series="$tree" '
+	awk -F ' *[|] *' -v series="$series" '
 		/^[|] scenario [|] [0-9]/ {
 			for (i = 3; i < NF; i++)
 				if (index($i, series ".") == 1)
@@ -201,10 +203,11 @@ cover() {
 	! printf '%s\n' ${UPSTREAM:-} | grep -Eqx '[0-9a-f]{40}' ||
 		upstream=$(echo "They are these commits of mainline:" && printf '  %s\n' $UPSTREAM | sed '/^  none$/d')
 	awk -v table="$work/.git/table" -v tested="${tested:-nothing, this series was not}" \
-		-v series="$tree" -v upstream="$upstream" -v package="$package $version" \
+		-v series="$series" -v upstream="$upstream" -v package="$package $version" \
 		-v tag="v${version%%-*}" '
 		/^@TABLE@$/ { while ((getline line < table) > 0) if (++n > 1) print line; next }
-		/^@BASE@$/ { print "The files are those of Debian\047s " package ", which are of:\n"
+		/^@BASE@$/ { print "The files are those of " (package ~ /^linux-source/ ? "Debian\047s " : "") \
+			package ", which are of:\n"
 			print "base-tag: " tag; next }
 		{ gsub(/@TESTED@/, tested); gsub(/@SERIES@/, series)
 		  sub(/@UPSTREAM@/, upstream); print }' "$here/cover.$for"
@@ -214,7 +217,7 @@ mails() {
 	cover >"$work/.git/cover"
 	in_work config branch.out.description "$(cat "$work/.git/cover")"
 	prefix=PATCH
-	[ "$for" = list ] && [ "$tree" = "$newest" ] || prefix="PATCH $tree"
+	[ "$for" = list ] && [ "$series" = "$newest" ] || prefix="PATCH $series"
 	in_work format-patch -q --zero-commit --abbrev=12 --cover-letter --cover-from-description=subject \
 		--subject-prefix="$prefix" -o "$(realpath "$new")" base ||
 		die "cannot write the mails to ${out%/*}: is the disk full?"

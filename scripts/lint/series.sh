@@ -29,7 +29,7 @@ tree=$(basename "$dir")
 work=$dir/series
 log=$PWD/build/log/$tree/lint
 # shellcheck disable=SC2034 # for one()
-said=$log/one again="lint TREE=$tree"
+said=$log/one again="lint ${SOURCE:+SOURCE=}${SOURCE:-TREE=$tree}"
 mkdir -p "$log"
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
@@ -162,7 +162,9 @@ mails() {
 	upstream=$(cat "$dir/upstream" 2>/dev/null)
 	# shellcheck disable=SC2086 # lists of words
 	one "git am $patchdir on $package $version" scripts/git-am.sh "$dir/unpatched" $patches
-	if [ -z "$upstream" ]; then
+	if [ -n "${SOURCE:-}" ]; then
+		: "there is no other than the user's own"
+	elif [ -z "$upstream" ]; then
 		skip "git am $patchdir on the upstream tarball of $version" \
 			"the mirror has none of this series for $suite"
 	else

@@ -1,13 +1,19 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# configure.sh TREE OBJ FRAGMENT...
+# configure.sh [-b CONFIG] TREE OBJ FRAGMENT...
 # Configure the kernel TREE in TREE/OBJ: each FRAGMENT (an absolute path) over the kernel's
-# own tiny.config, and nothing that none of these asks for (allnoconfig). Not done again
+# own tiny.config, and nothing that none of these asks for (allnoconfig); or over CONFIG, a
+# whole configuration, and then what of it the fragments change is told of. Not done again
 # when TREE/OBJ has that configuration and no Kconfig file is newer: a run of kconfig takes
 # as long as it takes to compile a patch. A line can end in "# where there is one". Prints
 # each symbol that did not take, but those of such lines that no Kconfig file of TREE has.
 set -eu
 
+base=
+if [ "$1" = -b ]; then
+	base=$(realpath "$2")
+	shift 2
+fi
 tree=$(cd "$1" && pwd)
 obj=$tree/$2
 out=$2
@@ -15,9 +21,18 @@ shift 2
 
 mkdir -p "$obj"
 wanted=$obj/wanted.config
-# older trees have no tiny-base.config
-find "$tree/kernel/configs" "$tree/arch/x86/configs" -name 'tiny*.config' | sort |
-	while read -r tiny; do cat "$tiny"; done >"$wanted.new"
+# older trees have no tiny-base.config; keys and certificates are files of whoever built it, and
+# BTF takes a program of its own
+if [ -n "$base" ]; then
+	changed='SYSTEM_TRUSTED_KEYS|SYSTEM_REVOCATION_KEYS|MODULE_SIG_KEY|DEBUG_INFO_BTF'
+	changed=$changed$(sed -n 's/^CONFIG_\([^=]*\)=.*/|\1/p' "$@" | tr -d '\n')
+	grep -vE "^(# )?CONFIG_($changed)[= ]" "$base" >"$wanted.new"
+	printf 'CONFIG_%s=""\n' SYSTEM_TRUSTED_KEYS SYSTEM_REVOCATION_KEYS >>"$wanted.new"
+	echo '# CONFIG_DEBUG_INFO_BTF is not set' >>"$wanted.new"
+else
+	find "$tree/kernel/configs" "$tree/arch/x86/configs" -name 'tiny*.config' | sort |
+		while read -r tiny; do cat "$tiny"; done >"$wanted.new"
+fi
 sed 's/ # where there is one$//' "$@" >>"$wanted.new"
 # another compiler is another configuration
 echo "# $(gcc --version | head -n 1)" >>"$wanted.new"
@@ -26,7 +41,15 @@ if ! cmp -s "$wanted.new" "$wanted" || [ ! -e "$obj/.config" ] ||
 	[ -n "$(find "$tree" -path "$tree/obj*" -prune -o -name 'Kconfig*' \
 		-newer "$obj/.config" -print -quit)" ]; then
 	rm -f "$wanted"
-	make -s -C "$tree" O="$out" KCONFIG_ALLCONFIG="$wanted.new" allnoconfig >&2
+	if [ -n "$base" ]; then
+		cp "$wanted.new" "$obj/.config"
+		make -s -C "$tree" O="$out" olddefconfig >&2
+		echo "the lab changes of $base:" >&2
+		grep '^CONFIG_' "$wanted.new" | grep -Fxvf "$base" | grep -Fxf "$obj/.config" |
+			sed 's/^/  /' >&2
+	else
+		make -s -C "$tree" O="$out" KCONFIG_ALLCONFIG="$wanted.new" allnoconfig >&2
+	fi
 fi
 mv "$wanted.new" "$wanted"
 

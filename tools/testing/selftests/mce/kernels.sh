@@ -66,7 +66,7 @@ rm -f "$out/stock.bzImage" "$out/l1.bzImage"
 step guest-copy.log "copy the source of $version" copy "$work/guest"
 step l1-copy.log "copy it for L1, patched" copy "$work/l1"
 # an old kernel may not do for L1; git must not take it for a part of the repository around it
-set -- "$here/guest.config" "$here/config"
+set -- "$here/needs.config" "$here/guest.config" "$here/config"
 if (cd "$work/l1" && GIT_CEILING_DIRECTORIES=$work git apply "$here"/lab/*.patch) \
 	>"$work/l1-apply.log" 2>&1; then
 	set -- "$@" "$here/lab/l1.config"

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # run.sh [-k KERNEL | -m MISSING] LAB KERNELS LOGS TREE [SCENARIO...]
-# Run the scenarios of the table "scenarios" for TREE, all or those named (amd is
-# all of amd-*), on KERNELS/unpatched.bzImage and KERNELS/patched.bzImage, as many
+# Run the scenarios of the table "scenarios" for TREE, all or those named (amd, which none is
+# called, is all of amd-*), on KERNELS/unpatched.bzImage and KERNELS/patched.bzImage, as many
 # at a time as this machine has CPUs. LAB is where the Makefile here built (vmm,
 # guest.cpio, l1.cpio, amd.cpio), with L1's kernel without and with the patches in
 # lab/ (stock.bzImage, l1.bzImage); beside each kernel under test is its
@@ -15,8 +15,11 @@
 # DEADLINE= in the environment, seconds since the epoch, is when what has no verdict yet is
 # stopped and skipped; the line has BUDGET=, the minutes that the user gave.
 #
-# With -k, only KERNEL of the two is run. With -m, the patched kernel is all there is, and
-# what is run on a backend that the file MISSING names ("BACKEND REASON") is skipped.
+# With -k, only KERNEL of the two is run. KERNEL tried is neither of them, but one to be found
+# out about: its verdict is compared with what both must come to. In LOGS/verdicts, what it is
+# like is in place of a mark: unpatched, patched, both, or neither. With -m, the patched kernel
+# is all there is, and what is run on a backend that the file MISSING names ("BACKEND REASON")
+# is skipped.
 #
 # Exit status: 0 when everything came out as the table says, 1 when not, 2 when
 # nothing could be run, 4 when all was skipped.
@@ -49,6 +52,10 @@ fi
 [ $# -ge 4 ] || die "usage: run.sh [-k KERNEL | -m MISSING] LAB KERNELS LOGS TREE [SCENARIO...]"
 lab=$1 kernels=$2 logs=$3 tree=$4
 shift 4
+# of a tree of the user's own it is SERIES~NAME
+series=${tree%%~*}
+# what of make's command line names the tree
+named=${SOURCE:+SOURCE=$SOURCE${CONFIG:+ CONFIG=$CONFIG}}
 # as the source says it, if it was fetched by us: LINUX-PACKAGE VERSION SUITE
 version=$(cut -d ' ' -f 2 "$kernels/source" 2>/dev/null) || version=$tree
 
@@ -71,25 +78,40 @@ lacks() {
 
 # SCENARIO KERNEL BACKEND EXPECT... of all that is to be run
 rows=$logs/rows
-awk -v tree="$tree" -v only=" $* " -v under_test="$under_test" '
-	/^#/ || !NF || ($2 != tree && $2 != "*") { next }
+awk -v tree="$series" -v only=" $* " -v under_test=" $under_test " '
+	/^#/ || !NF { next }
+	NR == FNR {
+		names[$1]
+		next
+	}
+	!index("," $2 ",", "," tree ",") && $2 != "*" { next }
 	only ~ /[^ ]/ {
 		group = $1
 		sub(/-.*/, "", group)
-		if (!index(only, " " $1 " ") && !index(only, " " group " "))
+		if (!index(only, " " $1 " ") && (group in names || !index(only, " " group " ")))
 			next
 	}
 	{
 		n = split($3 == "*" ? "unpatched patched" : $3, kernel, " ")
 		for (i = 1; i <= n; i++) {
-			if (seen[$1, kernel[i]]++ || !index(under_test, kernel[i]))
+			tried = under_test == " tried "
+			if (seen[$1, kernel[i]]++ ||
+			    !tried && !index(under_test, " " kernel[i] " "))
 				continue
-			line = $1 " " kernel[i] " " $4
+			line = $4
+			# where a kernel oopses is up to its compiler, too
 			for (f = 5; f <= NF; f++)
-				line = line " " $f
-			print line
+				if (!tried || $f !~ /^rip=/)
+					line = line " " $f
+			if (!tried)
+				print $1, kernel[i], line
+			else if ($1 in first)
+				print $1, "tried", first[$1] " | " substr(line, length($4) + 2)
+			else
+				first[$1] = line
 		}
-	}' "$here/scenarios" >"$rows" || die "cannot write $rows: is the disk full?"
+	}' "$here/scenarios" "$here/scenarios" >"$rows" ||
+	die "cannot write $rows: is the disk full?"
 for scenario; do
 	grep -q "^${scenario}[- ]" "$rows" || die "no scenario $scenario for $tree. There are:" \
 		"$(awk '!/^#/ && NF { print $1 }' "$here/scenarios" | sort -u | tr '\n' ' ')"
@@ -238,7 +260,7 @@ fits() {
 	done
 }
 
-with=${BACKEND:+ BACKEND=$BACKEND}
+with=${BACKEND:+BACKEND=$BACKEND}
 count=$(wc -l <"$rows")
 passed=0
 skipped=0
@@ -264,7 +286,7 @@ while read -r scenario kernel backend expect; do
 	if [ -z "$verdict" ] && [ -n "$late" ] && [ ! -e "$logs/$backend.$kernel.over" ]; then
 		skipped=$((skipped + 1))
 		echo "ok $number $name # SKIP no time left (BUDGET=${BUDGET:-}):" \
-			"${again:-make check TREE=$tree SCENARIO=}$scenario$with" |
+			"${again:-make check ${named:-TREE=$tree} SCENARIO=}$scenario $with" |
 			tee -a "$logs/results.ktap"
 		continue
 	fi
@@ -274,6 +296,17 @@ while read -r scenario kernel backend expect; do
 			verdict="none: $backend did not come to it, see $logs/$backend.$kernel.*"
 	fi
 	mark=
+	if [ "$kernel" = tried ]; then
+		as=neither
+		! fits "${expect%% | *}" "$verdict" || as=unpatched
+		if fits "${expect##* | }" "$verdict"; then
+			[ "$as" = unpatched ] && as=both || as=patched
+		fi
+		passed=$((passed + 1))
+		echo "ok $number $name # as $as: ${verdict%% *}" | tee -a "$logs/results.ktap"
+		echo "$scenario|$kernel|$as|$verdict" >>"$logs/verdicts"
+		continue
+	fi
 	{
 		if fits "$expect" "$verdict"; then
 			passed=$((passed + 1))
@@ -289,7 +322,8 @@ while read -r scenario kernel backend expect; do
 			[ ! -s "$logs/$backend.$kernel.stderr" ] ||
 				grep -v 'warning: TCG' "$logs/$backend.$kernel.stderr" |
 				tail -n 3 | sed 's/^/#   /'
-			echo "# again: ${again:-make check TREE=$tree SCENARIO=}$scenario$with"
+			echo "# again: ${again:-make check ${named:-TREE=$tree} SCENARIO=}$scenario" \
+				"$with"
 		fi
 	} >"$logs/one" || die "cannot write $logs/one: is the disk full?"
 	tee -a "$logs/results.ktap" <"$logs/one"
