@@ -17,6 +17,7 @@ package=linux-source-$series
 row=$(awk -v series="$series" '!/^#/ && ($1 == series || $1 == "*") { print $2, $3; exit }' \
 	"$here/suites")
 suite=${row#* }
+[ "$suite" != - ] || die "Debian has no source of $series: take a tree with SOURCE=/path/to/linux"
 apt=$dir/apt
 apt_root "${row% *}" "$suite"
 

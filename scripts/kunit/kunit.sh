@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # kunit.sh TREE TOOL LOG
 # Build the KUnit suite into the guest's kernel of TREE, a kernel tree with the patches that
-# kernel.sh built, and have its own kunit.py, or that of the tree TOOL where its own does
-# not know x86_64, run it as a guest and on bare metal, that is with the hypervisor bit of
+# kernel.sh built, and have its own kunit.py, or that of the tree TOOL where its own
+# knows no --qemu_args, run it as a guest and on bare metal, that is with the hypervisor bit of
 # CPUID set and clear. What kunit.py would build takes ten times as long: plain.sh does it,
 # and here .kunitconfig has to be one that kunit.py takes. Prints KTAP, one line a case. In
 # the directory LOG are, afterwards, build.log, and for guest and bare: .log, what the
@@ -38,8 +38,8 @@ result() {
 		cp --remove-destination "$repo/$file" "$tree/$file"
 done
 
-# until v5.14, kunit.py knows User Mode Linux only
-if [ ! -e "$tree/tools/testing/kunit/qemu_configs/x86_64.py" ]; then
+# 5.10's kunit.py knows User Mode Linux only, and 5.15's no --qemu_args
+if ! grep -q -e --qemu_args "$tree/tools/testing/kunit/kunit.py"; then
 	echo "# kunit.py is that of $(basename "$(dirname "$tool")")"
 	rm -rf "$tree/tools/testing/kunit"
 	cp -r "$tool/tools/testing/kunit" "$tree/tools/testing/"

@@ -25,7 +25,7 @@ awk -v all="$*" '
 			bad++
 		}
 		for (i = 1; i <= trees; i++) {
-			if ($2 != "*" && $2 != tree[i])
+			if ($2 != "*" && !index("," $2 ",", "," tree[i] ","))
 				continue
 			split($3 == "*" ? "unpatched patched" : $3, kernel, " ")
 			for (k in kernel)

@@ -950,7 +950,9 @@ static void leave_not_in_hyperv_root(struct kunit *test)
  */
 #define NR_FIXUPS	32
 #define SAFE_FIXUP	EX_TYPE_FAULT_MCE_SAFE
-#define FAULT_FIXUP	EX_TYPE_FAULT
+#ifndef FAULT_FIXUP
+#define FAULT_FIXUP	EX_TYPE_FAULT	/* is for page faults: a machine check is fatal */
+#endif
 
 /* The loads that come after them: of copy_from_user(), of load_unaligned_zeropad() */
 #define COPY_LOAD	NR_FIXUPS
@@ -1219,7 +1221,8 @@ static void grade_fixups(struct kunit *test, enum page_state state, bool direct)
 			.cpuvendor = X86_VENDOR_INTEL, .bank = BANK, .ip = regs.ip,
 			.status = SRAR | DATA_LOAD, .mcgstatus = MCG_RESTART, .cs = __KERNEL_CS,
 		};
-		bool safe = fixup == EX_TYPE_DEFAULT_MCE_SAFE || fixup == EX_TYPE_FAULT_MCE_SAFE;
+		bool safe = fixup == EX_TYPE_DEFAULT_MCE_SAFE || fixup == EX_TYPE_FAULT_MCE_SAFE ||
+			    (fixup == EX_TYPE_FAULT && fixup != FAULT_FIXUP);
 		bool stray = state == LEFT && direct && in_guest();
 		int severity = grade(&m, &regs, addr, PAGE);
 
