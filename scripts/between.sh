@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # between.sh DIR
-# Which folder of patches applies to the kernels between those that have one: the upstream
-# tarballs that Debian's suite for new kernels lists, and the mirror still has. They are
+# Which folder of patches applies to the kernels between those that have one, and whether
+# what it touches compiles there, the KUnit suite included: the upstream tarballs that Debian's suite for new kernels lists, and the mirror still has. They are
 # downloaded to DIR, by an apt root there, and only when they are not there already.
-# Prints KTAP, a line a series, and a table; exit status 1 when a series is taken by
-# neither of the folders next to it.
+# Prints KTAP, two lines a series, and a table; exit status 1 when a series is taken by
+# neither of the folders next to it, or does not compile.
 set -eu
 
 # shellcheck source=scripts/apt-root.sh
@@ -17,6 +17,13 @@ dir=$(mkdir -p "$1" && cd "$1" && pwd)
 # shellcheck disable=SC2034 # for apt_root(), which shellcheck sees with -x only
 apt=$dir/apt
 log=$PWD/build/log/between.log
+# shellcheck disable=SC2034 # for one()
+said=$PWD/build/log/between.said again=between
+selftest=$PWD/tools/testing/selftests/mce
+patches=$PWD/patches
+cc=gcc
+command -v ccache >/dev/null && cc='ccache gcc'
+unset MAKEFLAGS MFLAGS MAKELEVEL
 mkdir -p "${log%/*}"
 row=$(awk '$1 == "*" { print $2, $3 }' scripts/suites)
 have=$(cd patches && printf '%s\n' * | sort -V)
@@ -28,6 +35,33 @@ if ! {
 	tail -n 5 "$log" | sed 's/^/# /'
 	exit 1
 fi
+
+# compile TARBALL FOLDER: what the patches touch in the kernel itself, in the configuration of
+# a guest, as objects
+# shellcheck disable=SC2317 # one() calls it
+compile() {
+	rm -rf "$dir/tree"
+	mkdir "$dir/tree"
+	tar -xf "$1" -C "$dir/tree" --strip-components=1 || return 1
+	cp -r arch "$dir/tree/"
+	objects=$(git apply --numstat "patches/$2"/*.patch | cut -f 3 | sort -u |
+		sed -n '/^arch\/x86\/.*\.c$/s/c$/o/p')
+	# shellcheck disable=SC2086 # a list of words
+	if ! {
+		(cd "$dir/tree" && GIT_CEILING_DIRECTORIES=$dir git apply --whitespace=nowarn "$patches/$2"/*.patch) &&
+			"$selftest/configure.sh" "$dir/tree" obj "$selftest/needs.config" \
+				"$selftest/guest.config" "$selftest/config" \
+				"$PWD/arch/x86/kernel/cpu/mce/.kunitconfig" >"$dir/lost" &&
+			make -s -C "$dir/tree" O=obj -j"$(nproc)" CC="$cc" prepare $objects \
+				arch/x86/kernel/cpu/mce/mce_guest_test.o
+	} >"$dir/compile.log" 2>&1; then
+		tail -n 15 "$dir/compile.log"
+		return 1
+	fi
+	grep 'MCE_GUEST_KUNIT_TEST' "$dir/lost" || :
+	grep 'warning:' "$dir/compile.log" || :
+	rm -rf "$dir/tree"
+}
 
 # all between the oldest and the newest folder that have none
 all=$(source_versions linux '[0-9]*' | sed 's/^\([0-9]*\.[0-9]*\)\..*/\1/' | sort -Vu)
@@ -57,8 +91,11 @@ for series in $between; do
 	for folder in $nearest $other; do
 		if why="$why$(scripts/git-am.sh "$tarball" "$PWD/patches/$folder"/*.patch 2>&1)"; then
 			echo "ok $number patches/$folder applies to upstream's $version"
+			before=$failed
+			one "patches/$folder compiles on upstream's $version" compile "$tarball" "$folder"
+			[ "$failed" -eq "$before" ] && result="applies, compiles" || result="applies"
 			table="$table
-| $version | $folder | applies |"
+| $version | $folder | $result |"
 			continue 2
 		fi
 	done
