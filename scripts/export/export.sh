@@ -206,8 +206,11 @@ cover() {
 		-v series="$series" -v upstream="$upstream" -v package="$package $version" \
 		-v tag="v${version%%-*}" '
 		/^@TABLE@$/ { while ((getline line < table) > 0) if (++n > 1) print line; next }
-		/^@BASE@$/ { print "The files are those of " (package ~ /^linux-source/ ? "Debian\047s " : "") \
-			package ", which are of:\n"
+		/^@BASE@$/ {
+			if (package !~ /^linux-source/)
+				sub(/.* /, "", package)
+			print "The files are those of " (package ~ / / ? "Debian\047s " : "") package \
+				", which are of:\n"
 			print "base-tag: " tag; next }
 		{ gsub(/@TESTED@/, tested); gsub(/@SERIES@/, series)
 		  sub(/@UPSTREAM@/, upstream); print }' "$here/cover.$for"
