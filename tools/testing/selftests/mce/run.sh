@@ -261,6 +261,7 @@ fits() {
 }
 
 with=${BACKEND:+BACKEND=$BACKEND}
+again=${again:-make check ${named:-TREE=$tree} SCENARIO=}
 count=$(wc -l <"$rows")
 passed=0
 skipped=0
@@ -286,7 +287,7 @@ while read -r scenario kernel backend expect; do
 	if [ -z "$verdict" ] && [ -n "$late" ] && [ ! -e "$logs/$backend.$kernel.over" ]; then
 		skipped=$((skipped + 1))
 		echo "ok $number $name # SKIP no time left (BUDGET=${BUDGET:-}):" \
-			"${again:-make check ${named:-TREE=$tree} SCENARIO=}$scenario $with" |
+			"$again$scenario $with" |
 			tee -a "$logs/results.ktap"
 		continue
 	fi
@@ -322,8 +323,7 @@ while read -r scenario kernel backend expect; do
 			[ ! -s "$logs/$backend.$kernel.stderr" ] ||
 				grep -v 'warning: TCG' "$logs/$backend.$kernel.stderr" |
 				tail -n 3 | sed 's/^/#   /'
-			echo "# again: ${again:-make check ${named:-TREE=$tree} SCENARIO=}$scenario" \
-				"$with"
+			echo "# again: $again$scenario $with"
 		fi
 	} >"$logs/one" || die "cannot write $logs/one: is the disk full?"
 	tee -a "$logs/results.ktap" <"$logs/one"

@@ -30,6 +30,13 @@
 /* 16 MB of RAM that are a disk, for a file system with DAX */
 #define DAX "memmap=16M!96M"
 
+/*
+ * succor: QEMU 9.1 and later; KVM does not offer either by itself. ibpb would be forced, too,
+ * and 5.15 then writes to an MSR that there is not.
+ */
+#define AMD_CPU \
+	"EPYC,-xsave,-rdseed,-sha-ni,-ibpb,+succor,+overflow-recov,x-force-features=on"
+
 static const char *const microvm[] = {
 	"-accel", "kvm",
 	/* pcie: without it there is no late e820 code, and no memory that is a disk */
@@ -55,14 +62,10 @@ static const struct machine machines[] = {
 		.ram_mb = 128,
 	},
 	{
-		/*
-		 * succor: QEMU 9.1 and later; KVM does not offer either by itself. ibpb would
-		 * be forced, too, and 5.15 then writes to an MSR that there is not.
-		 */
 		.name = "amd",
 		.qemu = "qemu-system-x86_64-microvm",
 		.args = microvm,
-		.cpu = "EPYC,-xsave,-rdseed,-sha-ni,-ibpb,+succor,+overflow-recov,x-force-features=on",
+		.cpu = AMD_CPU,
 		.ram_mb = 128,
 		.amd = true,
 		.local = true,
