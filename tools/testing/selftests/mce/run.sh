@@ -160,7 +160,7 @@ awk -v instead="$instead" '
 	{ print }' "$rows" >"$rows.new" || die "cannot write $rows: is the disk full?"
 mv "$rows.new" "$rows"
 
-for backend in amd bochs kvm kvm-amd kvm-broadcast kvm-emulated q35 tcg; do
+for backend in tcg amd bochs q35 kvm-amd kvm-broadcast kvm kvm-emulated; do
 	if ! grep -q "^[^ ]* [^ ]* $backend " "$rows" || [ -n "$(lacks "$backend")" ]; then
 		continue
 	fi
