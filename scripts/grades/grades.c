@@ -81,18 +81,23 @@ static const u64 mcg_bits[] = {
 #endif
 };
 
-#ifdef EX_TYPE_ZEROPAD
+#ifdef EX_TYPE_NONE
 #define FIXUPS 24	/* EX_TYPE_*, and some that no kernel has yet */
 #define NO_FIXUP EX_TYPE_NONE
 #define USER_COPY EX_TYPE_UACCESS
 #define SAFE_COPY EX_TYPE_DEFAULT_MCE_SAFE
-#define AMD_RECOVERS mce_flags.succor
 #else
 #define FIXUPS (EX_HANDLER_OTHER + 1)
 #define NO_FIXUP EX_HANDLER_NONE
 #define USER_COPY EX_HANDLER_UACCESS
 #define SAFE_COPY EX_HANDLER_FAULT
+#endif
+
+/* Before Linux 6.1, AMD's rules asked for overflow recovery, and left SMCA to a MSR. */
+#if AMD_BY_OVERFLOW
 #define AMD_RECOVERS (mce_flags.overflow_recov && !mce_flags.smca)
+#else
+#define AMD_RECOVERS mce_flags.succor
 #endif
 
 /* The page that the record is about, in the direct map, and the page after */

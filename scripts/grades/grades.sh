@@ -45,6 +45,11 @@ side() {
 		else
 			echo '#define AMD_NEEDS_POISON 0'
 		fi
+		if grep -q mce_severity_amd_smca "$mce/severity.c"; then
+			echo '#define AMD_BY_OVERFLOW 1'
+		else
+			echo '#define AMD_BY_OVERFLOW 0'
+		fi
 	} >"$out/$1.constants.h"
 	{
 		echo '#define GRADES_SIDE'

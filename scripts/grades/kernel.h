@@ -22,6 +22,7 @@ typedef uint64_t u64;
 #define __init
 #define __user
 #define noinstr
+#define fallthrough __attribute__((__fallthrough__))
 #define VISIBLE_IF_KUNIT static
 #define IS_ENABLED(option) 1
 #define CONFIG_MEMORY_FAILURE 1
