@@ -5,8 +5,9 @@
 # configuration into DIR/config, and "PACKAGE VERSION SUITE" into DIR/source, which is written
 # last. With "linux-image-SERIES" (linux-image-6.12), that of the newest of the series for
 # amd64, without a flavour. The suites are those that have the source of the series, see
-# ../suites, the release that they belong to, and this machine's backports. apt downloads and
-# checks it in a root of its own, see ../apt-root.sh.
+# ../suites, the release that they belong to, and this machine's release (first, when the name
+# has no series) and its backports. apt downloads and checks it in a root of its own, see
+# ../apt-root.sh.
 set -eu
 
 package=$1
@@ -20,6 +21,7 @@ trap 'rm -rf "$apt" "$dir/unpack" "$dir/image.new" "$dir/config.new" "$dir/sourc
 
 series=$(echo "$package" | sed -n 's/^linux-image-\([0-9]\+\.[0-9]\+\)\($\|[^0-9].*\)/\1/p')
 suites() {
+	[ -n "$series" ] || echo "main $(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)"
 	awk -v series="$series" '
 		!/^#/ && $2 != "-" && (series == "" || $1 == series || $1 == "*") {
 			print $2, $3
@@ -62,8 +64,11 @@ E_SUITES
 unpack "$name" "$version" "$dir/unpack"
 set -- "$dir"/unpack/boot/vmlinuz-*
 if [ ! -e "$1" ]; then
-	die "the package $name $version has no kernel in it; it depends on:" \
-		"$(apt-cache -c "$apt/apt.conf" show "$name=$version" | sed -n 's/^Depends: //p')"
+	# a metapackage names one that has
+	other=$(apt-cache -c "$apt/apt.conf" show "$name=$version" |
+		sed -n 's/^Depends: .*\(linux-image-[a-z0-9.+~-]*\).*/\1/p' | head -n 1)
+	die "the package $name $version has no kernel in it: give" \
+		"${other:-a linux-image-*, or a file}"
 fi
 cp "$1" "$dir/image.new"
 : >"$dir/config.new"

@@ -46,6 +46,7 @@ make --no-print-directory -s try-programs || exit 2
 # ---- the kernel, in $dir/image
 
 where=
+[ ! -d "$kernel" ] || die "$kernel is a directory: give the bzImage in it"
 if [ -f "$kernel" ]; then
 	[ -r "$kernel" ] || die "$kernel cannot be read by $(id -un)"
 	version=$($here/image.py version "$kernel" 2>&1) || cannot "$version"
@@ -75,7 +76,10 @@ else
 	dir=$build/try/$kernel
 	if [ ! -s "$dir/source" ]; then
 		scripts/step.sh "$build/log/try-$kernel.log" "fetch $kernel" \
-			$here/fetch.sh "$kernel" "$dir" || exit 2
+			$here/fetch.sh "$kernel" "$dir" || {
+			rm -rf "$dir"
+			exit 2
+		}
 	fi
 	version=$($here/image.py version "$dir/image" 2>&1) || cannot "$version"
 	if [ -n "$config" ]; then
