@@ -6,8 +6,9 @@
 # each what gcc and sparse find in the series, the configurations, and the documentation;
 # for more than one, the series between them; kunit.py as people call it, on the newest.
 # With SCENARIO, only that. Ends with a table of all trees, and without SCENARIO with
-# build/report.html; the last line is "N passed, N failed, N skipped". Exit status 0 when
-# nothing failed and something passed. The environment has KUNIT_TOOL, TOOL of kunit.sh, and
+# build/report.html and, of more than one tree, Documentation/results.md; the last line is
+# "N passed, N failed, N skipped". Exit status 0 when nothing failed and something passed.
+# The environment has KUNIT_TOOL, TOOL of kunit.sh, and
 # for a BUDGET, CHECK_START, seconds since the epoch: what has not come to its end after so many
 # minutes is skipped, and the line has the command that runs it.
 set -u
@@ -193,6 +194,8 @@ if [ -z "$scenario" ] && ! scripts/report/report.sh -c "$build/log" "$build/repo
 	echo "not ok - report"
 	failed=$((failed + 1))
 fi
+[ -n "$scenario" ] || [ "${trees#* }" = "$trees" ] ||
+	scripts/report/results.sh "$build/log" Documentation/results.md
 echo "$((passed - skipped)) passed, $failed failed, $skipped skipped"
 # a deadline is no excuse for a run that shows nothing
 if [ -n "$DEADLINE" ] && [ -z "$scenario" ] && ! grep -q . "$build/log/${trees%% *}/check/verdicts" 2>/dev/null; then

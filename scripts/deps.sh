@@ -17,7 +17,7 @@ if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
 	{
 		echo "this is $(. /etc/os-release && echo "$PRETTY_NAME"), and what is needed comes" \
 			"as Debian's packages:" $packages
-		echo "README.md, \"Elsewhere than on Debian\", has how to do all this in a" \
+		echo "Documentation/running.md, \"On Debian 13, and elsewhere\", has how to do all this in a" \
 			"directory with a Debian in it"
 	} >&2
 	exit 1

@@ -170,34 +170,31 @@ done
 
 # ---- as mails, or as Debian has patches
 
-# The columns of this series in the README's table, after a line with the version that
+# The table of this series in Documentation/results.md, after a line with the version that
 # was tested. A series that has none there was not tested.
 table() {
 	awk -F ' *[|] *' -v series="$series" '
-		/^[|] scenario [|] [0-9]/ {
-			for (i = 3; i < NF; i++)
-				if (index($i, series ".") == 1)
-					column = i
-			if (column) {
-				print substr($column, 1, index($column, "-") - 1)
-				$column = "unpatched"
-			}
+		/^## / {
+			version = substr($0, 4)
+			sub(/-.*/, "", version)
+			here = index(version ".", series ".") == 1
+			if (here)
+				print version
 		}
-		column && $2 ~ /^---/ { next }
-		column && /^[|]/ || NF > 4 && $column == "unpatched" {
-			sub(/ DIMM pages usable/, " pages", $column)
-			sub(/ DIMM pages usable/, " pages", $(column + 1))
-			printf "  %-17s  %-36s  %s\n", $2, $column, $(column + 1)
-			next
-		}
-		{ column = 0 }' README.md
+		here && /^[|]/ && $2 !~ /^---/ {
+			if ($2 == "scenario")
+				$3 = "unpatched"
+			sub(/ DIMM pages usable/, " pages", $3)
+			sub(/ DIMM pages usable/, " pages", $4)
+			printf "  %-17s  %-36s  %s\n", $2, $3, $4
+		}' Documentation/results.md
 }
 
 # a cover letter with what is known here in place of @NAMES@
 cover() {
 	table >"$work/.git/table"
 	tested=$(head -n 1 "$work/.git/table")
-	tested=${tested:-"no kernel yet: README.md has no results of this series"}
+	tested=${tested:-"no kernel yet: Documentation/results.md has no table of this series"}
 	upstream="Nothing of it is in mainline yet: this is what to take when it is."
 	# shellcheck disable=SC2086 # a list of words
 	! printf '%s\n' ${UPSTREAM:-} | grep -Eqx '[0-9a-f]{40}' ||
