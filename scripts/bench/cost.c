@@ -195,7 +195,7 @@ int main(int argc, char **argv)
 		args[5] = "shift=0,sleep=off";
 		args[6] = "-plugin";
 		args[7] = plugin;
-		machine.unfair = s.cpus > 1;
+		machine.starving = s.cpus > 1;
 	}
 	s.name = argv[optind];
 	s.ram_mb = s.run == run_each ? 3072 : 10752;

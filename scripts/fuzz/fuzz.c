@@ -112,15 +112,15 @@ static void forget(void)
 
 static bool save(const char *state)
 {
-	const char *said = ask_monitor("savevm %s", state);
+	const char *reply = ask_monitor("savevm %s", state);
 
-	return said && (!said[0] || broken("savevm %s: %s", state, said));
+	return reply && (!reply[0] || lab_error("savevm %s: %s", state, reply));
 }
 
 /* The guest is stopped, as it was when it was saved. */
 static bool load(const char *state)
 {
-	const char *said;
+	const char *reply;
 
 	/* a machine that is powered off has to be another one first */
 	if (vm.powered_off) {
@@ -135,9 +135,9 @@ static bool load(const char *state)
 	/* QEMU would have it run at once if it runs now */
 	if (!qmp("stop", NULL))
 		return false;
-	said = ask_monitor("loadvm %s", state);
-	if (!said || said[0])
-		return broken("loadvm %s: %s", state, said ?: "no answer");
+	reply = ask_monitor("loadvm %s", state);
+	if (!reply || reply[0])
+		return lab_error("loadvm %s: %s", state, reply ?: "no answer");
 	/* what it had said before that is none of ours */
 	forget();
 	return drain_console();

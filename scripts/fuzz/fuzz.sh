@@ -3,7 +3,7 @@
 # fuzz.sh LAB KERNELS LOGS TREE SEED [WHAT...]
 # Send machine checks that no sane VMM sends (fuzz.c) to the unpatched and to the patched
 # guest of KERNELS, all or those of WHAT, and compare what becomes of the two: they end
-# alike, or the patched one ends better in a way that the table `better` has. LAB has
+# alike, or the patched one ends better in a way that the table `patched-better` has. LAB has
 # guest.cpio; LOGS gets WHAT.KERNEL.log. Prints KTAP. Exit status: 0, 1 when a guest is
 # worse off, 2 when nothing could be run.
 # fuzz.sh -n [WHAT...]
@@ -206,7 +206,7 @@ awk -v tree="$tree" -v logs="$logs" -v whats="$*" -v seed="$seed" '
 			" to the patched guest, seed " seed
 		print "# Totals: pass:" number - failed " fail:" failed + 0 " skip:0"
 		exit failed > 0
-	}' "$here/better" | tee "$logs/results.ktap"
+	}' "$here/patched-better" | tee "$logs/results.ktap"
 if grep -q '^not ok' "$logs/results.ktap" || ! grep -q '^ok' "$logs/results.ktap"; then
 	echo "# the same again: make fuzz TREE=$tree SEED=$seed WHAT='$*'"
 	exit 1

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * VMM driver: puts one guest under QEMU, does to it what a scenario says, and
- * tells what became of it.
+ * VMM driver: runs one guest under QEMU, does to it what a scenario asks for, and
+ * prints how it ended.
  *
  *   vmm [-l SECONDS] [-n POISONS] [-s SEED] -m MACHINE -k KERNEL -i INITRD SCENARIO
  *
@@ -85,7 +85,7 @@ static const struct machine machines[] = {
 	},
 };
 
-/* Action optional: the VMM tells at once, the process asked to be told. */
+/* Action optional: the VMM reports at once, the process has asked for early kill. */
 static bool ao_page(void)
 {
 	uint64_t gpa;
@@ -95,7 +95,7 @@ static bool ao_page(void)
 	       settle() && look_at_direct_map("direct", gpa) && ask("gone", "leave");
 }
 
-/* The page is gone, and the record says that a cache line is bad. */
+/* The page is unmapped, and the record is about a cache line. */
 static bool ao_line(void)
 {
 	uint64_t gpa;
@@ -105,7 +105,7 @@ static bool ao_line(void)
 	       look_at_direct_map("direct", gpa) && ask("gone", "leave");
 }
 
-/* Action required: nobody knows until the guest's user space uses the page. */
+/* Action required: the error is found when the guest's user space accesses the page. */
 static bool ar(const char *kind, const char *use)
 {
 	uint64_t gpa;
@@ -152,7 +152,7 @@ static bool access_direct_map(const char *param, uint64_t gpa)
 	       settle() && look_at_direct_map("after", gpa);
 }
 
-/* In the page of a process, which has learnt that it is bad. */
+/* In the page of a process that has had its SIGBUS. */
 static bool access_poison(const char *kind, const char *param, uint64_t offset, uint64_t *gpa)
 {
 	return victim_has(kind, gpa) && poison_page(*gpa) && ask("sigbus", "load") &&
@@ -185,7 +185,7 @@ static bool stray_nofault(void)
 	return ask("gone", "leave");
 }
 
-/* All of the page is gone, and the record said that a cache line is bad. */
+/* The page is unmapped, and the record was about a cache line. */
 static bool stray_line(void)
 {
 	uint64_t gpa;
@@ -212,9 +212,9 @@ static bool stray_load(void)
 	return stray("anon", "load", 0x123);
 }
 
-static bool stray_wanted(void)
+static bool stray_zeropad_inside(void)
 {
-	return stray("anon", "wanted", 0x7fd);
+	return stray("anon", "inside", 0x7fd);
 }
 
 /* The same as stray-zeropad, by what any user can do. */
@@ -236,7 +236,7 @@ static bool stray_path(void)
 }
 
 /* Two CPUs can get there at the same instant. */
-static bool follow_2(void)
+static bool stray_path_2(void)
 {
 	return follow(40, 2);
 }
@@ -293,7 +293,7 @@ static bool mark(uint64_t *gpa)
 	       report_quietly(*gpa, MISC_PAGE) && look_at_direct_map("direct", *gpa);
 }
 
-static bool marked(void)
+static bool not_offlined(void)
 {
 	uint64_t gpa;
 
@@ -302,7 +302,7 @@ static bool marked(void)
 }
 
 /* Copies from user space that the kernel repeats are counted, and too many are fatal. */
-static bool marked_futex(void)
+static bool not_offlined_futex(void)
 {
 	uint64_t gpa;
 
@@ -310,7 +310,7 @@ static bool marked_futex(void)
 }
 
 /* An instruction with a fixup, on a page that could not be taken offline. */
-static bool marked_nofault(void)
+static bool not_offlined_nofault(void)
 {
 	uint64_t gpa;
 
@@ -329,10 +329,10 @@ static void note_sigbus(const char *when, const char *kind)
 }
 
 /*
- * Every kind of page, told of (what a process that asked for early kill gets) and
- * not told of (what it gets when it loads from the page).
+ * Every kind of page: reported (the SIGBUS of a process that asked for early kill), and
+ * not reported (the SIGBUS when it loads from the page).
  */
-static bool kinds(void)
+static bool page_kinds(void)
 {
 	static const char *const all[] = {
 		"anon", "mlock", "thp", "hugetlb", "shmem", "dirty",
@@ -403,7 +403,7 @@ static bool replug_la57(void)
 	const char *cr4 = registers ? strstr(registers, "CR4=") : NULL;
 
 	if (!cr4)
-		return broken("no CR4 in QEMU's registers");
+		return lab_error("no CR4 in QEMU's registers");
 	/* X86_CR4_LA57 */
 	fact(" levels=%d", strtoul(cr4 + strlen("CR4="), NULL, 16) & 1 << 12 ? 5 : 4);
 	return replug();
@@ -428,9 +428,9 @@ static bool replug_stray(void)
 
 /*
  * The kernel's page tables, before and after one bad page after the other, of
- * which the process is @told, or learns when it loads.
+ * which the process has an early SIGBUS if @reported, or one when it loads.
  */
-static bool many_pages(bool told, const char *signal)
+static bool many_pages(bool reported, const char *signal)
 {
 	const int wanted = 64;
 	int signals = 0;
@@ -448,7 +448,7 @@ static bool many_pages(bool told, const char *signal)
 		if (!ask("map", "next"))
 			return false;
 		gpa = answered("gpa=");
-		if (!poison_page(gpa) || !ask("sigbus", told ? "wait" : "load"))
+		if (!poison_page(gpa) || !ask("sigbus", reported ? "wait" : "load"))
 			return false;
 		signals += is_sigbus(signal);
 	}
@@ -456,19 +456,19 @@ static bool many_pages(bool told, const char *signal)
 	if (!ask("console", "console 3"))
 		return false;
 	vm.prefix = "after.";
-	if ((told && !settle()) || !ask("tables", "tables 0"))
+	if ((reported && !settle()) || !ask("tables", "tables 0"))
 		return false;
 	vm.prefix = "";
 	return ask("gone", "leave");
 }
 
-static bool many(void)
+static bool many_pages_reported(void)
 {
 	return many_pages(true, "code=BUS_MCEERR_AO lsb=12 ");
 }
 
 /* The poller finds deferred errors: once a second is too rare for so many. */
-static bool many_required(void)
+static bool many_pages_required(void)
 {
 	return many_pages(false, "code=BUS_MCEERR_AR lsb=12 ");
 }
@@ -521,7 +521,7 @@ static bool smp(void)
 }
 
 /* Without the hypervisor bit: each record takes its page out of the direct map. */
-static bool bare(void)
+static bool bare_metal(void)
 {
 	static const struct {
 		const char *name, *kind;
@@ -580,7 +580,7 @@ static bool short_soak(void)
 }
 
 static const struct scenario scenarios[] = {
-	{ .name = "ao-page", .run = ao_page, .told = true },
+	{ .name = "ao-page", .run = ao_page, .reported = true },
 	{ .name = "ao-line", .run = ao_line },
 	{ .name = "ar-load", .run = ar_load },
 	{ .name = "ar-exec", .run = ar_exec },
@@ -592,24 +592,24 @@ static const struct scenario scenarios[] = {
 	{ .name = "stray-line", .run = stray_line },
 	{ .name = "stray-hugetlb", .run = stray_hugetlb },
 	{ .name = "stray-load", .run = stray_load },
-	{ .name = "stray-wanted", .run = stray_wanted },
+	{ .name = "stray-zeropad-inside", .run = stray_zeropad_inside },
 	{ .name = "stray-path", .run = stray_path, .cpus = 2 },
-	{ .name = "follow-2", .run = follow_2, .cpus = 2 },
+	{ .name = "stray-path-2", .run = stray_path_2, .cpus = 2 },
 	{ .name = "truncate", .run = truncate_page },
 	{ .name = "punch", .run = punch },
 	{ .name = "dax-read", .run = dax_read, .kernel_args = DAX },
 	{ .name = "dax-write", .run = dax_write, .kernel_args = DAX },
 	{ .name = "pinned", .run = pinned },
-	{ .name = "marked", .run = marked },
-	{ .name = "marked-futex", .run = marked_futex },
-	{ .name = "marked-nofault", .run = marked_nofault },
-	{ .name = "kinds", .run = kinds },
-	{ .name = "replug", .run = replug, .told = true },
-	{ .name = "replug-bare", .run = replug, .told = true, .cpu_flags = ",-hypervisor" },
-	{ .name = "replug-la57", .run = replug_la57, .told = true, .cpu_flags = ",+la57" },
-	{ .name = "replug-stray", .run = replug_stray, .told = true },
-	{ .name = "many", .run = many, .told = true, .ram_mb = 384 },
-	{ .name = "broadcast-ao-page", .run = ao_page, .told = true, .broadcast = true },
+	{ .name = "not-offlined", .run = not_offlined },
+	{ .name = "not-offlined-futex", .run = not_offlined_futex },
+	{ .name = "not-offlined-nofault", .run = not_offlined_nofault },
+	{ .name = "page-kinds", .run = page_kinds },
+	{ .name = "replug", .run = replug, .reported = true },
+	{ .name = "replug-bare-metal", .run = replug, .reported = true, .cpu_flags = ",-hypervisor" },
+	{ .name = "replug-la57", .run = replug_la57, .reported = true, .cpu_flags = ",+la57" },
+	{ .name = "replug-stray", .run = replug_stray, .reported = true },
+	{ .name = "many-pages", .run = many_pages_reported, .reported = true, .ram_mb = 384 },
+	{ .name = "broadcast-ao-page", .run = ao_page, .reported = true, .broadcast = true },
 	{ .name = "broadcast-ao-line", .run = ao_line, .broadcast = true },
 	{ .name = "broadcast-ar-load", .run = ar_load, .broadcast = true },
 	{ .name = "broadcast-ar-line", .run = ar_line, .broadcast = true },
@@ -617,12 +617,12 @@ static const struct scenario scenarios[] = {
 	{ .name = "broadcast-stray-zeropad", .run = stray_zeropad, .broadcast = true },
 	{ .name = "broadcast-stray-nofault", .run = stray_nofault, .broadcast = true },
 	{ .name = "broadcast-stray-load", .run = stray_load, .broadcast = true },
-	{ .name = "broadcast-follow-2", .run = follow_2, .cpus = 2, .broadcast = true },
-	{ .name = "broadcast-many", .run = many, .told = true, .ram_mb = 384, .broadcast = true },
-	{ .name = "bochs-ao-page", .run = ao_page, .told = true },
+	{ .name = "broadcast-stray-path-2", .run = stray_path_2, .cpus = 2, .broadcast = true },
+	{ .name = "broadcast-many-pages", .run = many_pages_reported, .reported = true, .ram_mb = 384, .broadcast = true },
+	{ .name = "bochs-ao-page", .run = ao_page, .reported = true },
 	{ .name = "bochs-stray-zeropad", .run = stray_zeropad },
 	{ .name = "amd-ar-load", .run = ar_load },
-	{ .name = "amd-deferred", .run = deferred, .told = true },
+	{ .name = "amd-deferred", .run = deferred, .reported = true },
 	{ .name = "amd-copyin", .run = copyin },
 	{ .name = "amd-stray-zeropad", .run = stray_zeropad },
 	{ .name = "amd-stray-nofault", .run = stray_nofault },
@@ -630,24 +630,24 @@ static const struct scenario scenarios[] = {
 	{ .name = "amd-stray-hugetlb", .run = stray_hugetlb },
 	{ .name = "amd-stray-path", .run = stray_path, .cpus = 2 },
 	{ .name = "amd-stray-load", .run = stray_load },
-	{ .name = "amd-stray-wanted", .run = stray_wanted },
-	{ .name = "amd-follow-2", .run = follow_2, .cpus = 2 },
+	{ .name = "amd-stray-zeropad-inside", .run = stray_zeropad_inside },
+	{ .name = "amd-stray-path-2", .run = stray_path_2, .cpus = 2 },
 	{ .name = "amd-truncate", .run = truncate_page },
 	{ .name = "amd-punch", .run = punch },
 	{ .name = "amd-dax-read", .run = dax_read, .kernel_args = DAX },
 	{ .name = "amd-dax-write", .run = dax_write, .kernel_args = DAX },
-	{ .name = "amd-marked", .run = marked },
-	{ .name = "amd-marked-nofault", .run = marked_nofault },
-	{ .name = "amd-kinds", .run = kinds },
-	{ .name = "amd-many", .run = many_required, .ram_mb = 384 },
+	{ .name = "amd-not-offlined", .run = not_offlined },
+	{ .name = "amd-not-offlined-nofault", .run = not_offlined_nofault },
+	{ .name = "amd-page-kinds", .run = page_kinds },
+	{ .name = "amd-many-pages", .run = many_pages_required, .ram_mb = 384 },
 	{ .name = "amd-soak-1", .run = short_soak, .ram_mb = 1344 },
 	{ .name = "smp", .run = smp, .cpus = 4 },
 	{ .name = "broadcast-smp", .run = smp, .cpus = 4, .broadcast = true },
 	{ .name = "soak-1", .run = run_soak, .ram_mb = 1344 },
 	{ .name = "soak-4", .run = run_soak, .cpus = 4, .ram_mb = 1344 },
 	{ .name = "soak-leak", .run = run_leaking_soak, .ram_mb = 1344 },
-	{ .name = "bare", .run = bare, .told = true, .cpu_flags = ",-hypervisor" },
-	{ .name = "clear", .run = clear_nospec, .told = true,
+	{ .name = "bare-metal", .run = bare_metal, .reported = true, .cpu_flags = ",-hypervisor" },
+	{ .name = "clear", .run = clear_nospec, .reported = true,
 	  .kernel_args = "memmap=1M$112M" /* NOT_RAM */ },
 };
 

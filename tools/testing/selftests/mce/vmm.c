@@ -204,7 +204,7 @@ static void read_qmp_line(const char *line)
 	struct json_object *event, *data, *reason, *source, *status;
 
 	if (!msg) {
-		broken("QEMU said on QMP what is not JSON: %s", line);
+		lab_error("no JSON on QMP: %s", line);
 		return;
 	}
 	if (json_object_object_get_ex(msg, "return", NULL) ||
@@ -278,7 +278,7 @@ bool drain_console(void)
 
 	while (poll(&fd, 1, 0) > 0)
 		if (read(vm.console, buf, sizeof(buf)) <= 0)
-			return broken("QEMU is gone");
+			return lab_error("QEMU is gone");
 	for (size_t i = 0; i < ARRAY_SIZE(streams); i++)
 		if (streams[i].fd == &vm.console)
 			streams[i].len = 0;
@@ -305,7 +305,7 @@ bool pump(void)
 	for (size_t i = 0; i < ARRAY_SIZE(streams); i++)
 		fds[i] = (struct pollfd){ .fd = *streams[i].fd, .events = POLLIN };
 	if (poll(fds, ARRAY_SIZE(fds), left < POLL_MS ? left : POLL_MS) < 0 && errno != EINTR)
-		return broken("poll: %s", strerror(errno));
+		return lab_error("poll: %s", strerror(errno));
 	for (size_t i = 0; i < ARRAY_SIZE(streams); i++)
 		if (fds[i].fd >= 0 && fds[i].revents)
 			read_stream(&streams[i]);
@@ -315,9 +315,9 @@ bool pump(void)
 /* ---- QEMU */
 
 /*
- * QEMU asks for early kill, so that it hears of poison in its guest's RAM at
- * once and tells the guest. Where a scenario wants the page gone and nobody
- * told, the prctl() fails for QEMU; it does not mind.
+ * QEMU asks for early kill: it gets a SIGBUS as soon as its guest's RAM is poisoned, and
+ * reports that to the guest. Where a scenario has the page unmapped without a report, the
+ * prctl() fails for QEMU, which ignores that.
  */
 static void forbid_early_kill(void)
 {
@@ -349,10 +349,10 @@ static bool start_qemu(const struct machine *m, const struct scenario *s, const 
 
 	vm.ram = memfd_create("guest-ram", 0);
 	if (vm.ram < 0 || ftruncate(vm.ram, ram_mb * MB))
-		return broken("%u MB for the guest's RAM: %s", ram_mb, strerror(errno));
+		return lab_error("%u MB for the guest's RAM: %s", ram_mb, strerror(errno));
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, q) ||
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, c))
-		return broken("socketpair: %s", strerror(errno));
+		return lab_error("socketpair: %s", strerror(errno));
 
 	snprintf(ram, sizeof(ram),
 		 "memory-backend-file,id=ram,share=on,size=%uM,mem-path=/proc/self/fd/%d",
@@ -382,7 +382,7 @@ static bool start_qemu(const struct machine *m, const struct scenario *s, const 
 
 	vm.qemu = fork();
 	if (vm.qemu < 0)
-		return broken("fork: %s", strerror(errno));
+		return lab_error("fork: %s", strerror(errno));
 	if (!vm.qemu) {
 		/* no QEMU outlives its driver */
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -391,7 +391,7 @@ static bool start_qemu(const struct machine *m, const struct scenario *s, const 
 		fcntl(q[1], F_SETFD, 0);
 		fcntl(c[1], F_SETFD, 0);
 		dup2(STDOUT_FILENO, STDERR_FILENO);
-		if (!s->told)
+		if (!s->reported)
 			forbid_early_kill();
 		execvp(argv[0], (char *const *)argv);
 		printf("vmm: error: cannot start %s: %s\n", argv[0], strerror(errno));
@@ -433,7 +433,7 @@ struct json_object *qmp(const char *command, const char *args)
 	/* a guest that dies or hangs may take the reply with it: not the lab's fault */
 	if (vm.reply ? !json_object_object_get_ex(vm.reply, "return", &value) :
 		       !vm.panic && !vm.oops && !vm.timed_out)
-		broken("QMP %s: %s", text,
+		lab_error("QMP %s: %s", text,
 		       vm.reply ? json_object_to_json_string(vm.reply) : "no reply");
 	json_object_put(msg);
 	return value;
@@ -452,9 +452,9 @@ bool answer(const char *word)
 	if (vm.killed || vm.oops)
 		return false;
 	if (!strncmp(vm.answer, "error ", 6))
-		return broken("the guest cannot do it: %s", vm.answer);
+		return lab_error("the guest cannot do it: %s", vm.answer);
 	if (strncmp(vm.answer, word, len) || !strchr(" ", vm.answer[len]))
-		return broken("the guest answers \"%s\", expected was \"%s\"", vm.answer, word);
+		return lab_error("the guest answers \"%s\", expected was \"%s\"", vm.answer, word);
 	return true;
 }
 
@@ -505,7 +505,7 @@ bool poison_page(uint64_t gpa)
 
 	vm.step = "poison";
 	if (!in_l1())
-		return broken("not in the lab's L1: no poison for the memory of this machine");
+		return lab_error("not in the lab's L1: no poison for the memory of this machine");
 	pid = fork();
 	if (!pid) {
 		/* the offset in the file is the gpa: all RAM is below 2 GB */
@@ -518,9 +518,9 @@ bool poison_page(uint64_t gpa)
 		_exit(madvise(p, PAGE, MADV_HWPOISON) ? errno : 0);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) < 0)
-		return broken("child for MADV_HWPOISON: %s", strerror(errno));
+		return lab_error("child for MADV_HWPOISON: %s", strerror(errno));
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
-		return broken("MADV_HWPOISON of gpa %#llx: %s", (unsigned long long)gpa,
+		return lab_error("MADV_HWPOISON of gpa %#llx: %s", (unsigned long long)gpa,
 			      WIFEXITED(status) ? strerror(WEXITSTATUS(status)) : "child died");
 	say("poisoned gpa=%#llx", (unsigned long long)gpa);
 	return true;
@@ -548,7 +548,7 @@ const char *ask_monitor(const char *fmt, ...)
  */
 bool inject(int cpu, struct record record, uint64_t gpa, uint64_t misc)
 {
-	const char *said;
+	const char *reply;
 
 	if (vm.local && !record.local) {
 		record.local = true;
@@ -559,14 +559,14 @@ bool inject(int cpu, struct record record, uint64_t gpa, uint64_t misc)
 		say("injects status=%#llx mcgstatus=%#llx gpa=%#llx misc=%#llx on cpu %d",
 		    (unsigned long long)record.status, (unsigned long long)record.mcgstatus,
 		    (unsigned long long)gpa, (unsigned long long)misc, cpu);
-	said = ask_monitor("mce %s%d %d %#llx %#llx %#llx %#llx",
+	reply = ask_monitor("mce %s%d %d %#llx %#llx %#llx %#llx",
 			   record.local ? "" : "-b ", cpu, MCE_BANK,
 			   (unsigned long long)record.status,
 			   (unsigned long long)record.mcgstatus,
 			   (unsigned long long)gpa, (unsigned long long)misc);
-	if (said && said[0])
-		return broken("QEMU's mce command: %s", said);
-	return said;
+	if (reply && reply[0])
+		return lab_error("QEMU's mce command: %s", reply);
+	return reply;
 }
 
 /* The record that is no exception, or none that stops what is going on */
@@ -632,7 +632,7 @@ bool stop_in_kernel_load(uint64_t gpa)
 		const char *registers;
 
 		if (vm.answer[0])
-			return broken("no load to stop in: %s", vm.answer);
+			return lab_error("no load to stop in: %s", vm.answer);
 		if (!qmp("stop", NULL))
 			return false;
 		registers = ask_monitor("info registers");
@@ -676,18 +676,18 @@ bool settle(void)
  */
 bool look_at_direct_map(const char *name, uint64_t gpa)
 {
-	const char *said = ask_monitor("gva2gpa %#llx", (unsigned long long)(DIRECT_MAP + gpa));
+	const char *reply = ask_monitor("gva2gpa %#llx", (unsigned long long)(DIRECT_MAP + gpa));
 	unsigned long long found;
 
-	if (!said)
+	if (!reply)
 		return false;
-	say("direct map at gpa=%#llx: %s", (unsigned long long)gpa, said);
-	if (!strncmp(said, "Unmapped", 8))
+	say("direct map at gpa=%#llx: %s", (unsigned long long)gpa, reply);
+	if (!strncmp(reply, "Unmapped", 8))
 		fact(" %s=unmapped", name);
-	else if (sscanf(said, "gpa: %llx", &found) == 1 && found == gpa)
+	else if (sscanf(reply, "gpa: %llx", &found) == 1 && found == gpa)
 		fact(" %s=mapped", name);
 	else
-		return broken("QEMU's gva2gpa command: %s", said);
+		return lab_error("QEMU's gva2gpa command: %s", reply);
 	return true;
 }
 
@@ -701,7 +701,7 @@ static bool wait_for_ost(int source, const char *command)
 {
 	while (vm.ost_source != source || vm.ost_status != OST_SUCCESS) {
 		if (vm.ost_source == source && vm.ost_status != OST_EJECT_IN_PROGRESS)
-			return broken("the guest's answer to %s is _OST status %#x", command,
+			return lab_error("the guest's answer to %s is _OST status %#x", command,
 				      vm.ost_status);
 		if (!pump())
 			return false;
@@ -811,22 +811,21 @@ bool report_required(uint64_t gpa, uint64_t misc)
 /* What the CPU was doing, for the log: nobody can ask later. */
 static void say_registers(void)
 {
-	const char *said;
+	const char *reply;
 
 	vm.timed_out = false;
 	vm.deadline_ms = now_ms() + LAST_WORDS_MS;
-	said = ask_monitor("info registers");
-	if (said)
-		say("registers:\n%s", said);
+	reply = ask_monitor("info registers");
+	if (reply)
+		say("registers:\n%s", reply);
 }
 
 /*
- * Let the guest boot, and all CPUs come to their turns. Under -icount, QEMU 7.2 gives the
- * rest of a time slice to the next CPU, and one that spins leaves none. 5.10 and 6.1 have
- * the first spin, in schedule(), until the second is there. What is left of a slice when
- * the guest is stopped is the next CPU's.
+ * Let the guest boot. Under -icount a spinning vCPU starves the others: QEMU 7.2 gives the
+ * next vCPU only the rest of a time slice. In 5.10 and 6.1 the first vCPU spins in
+ * schedule() until the second is there. stop and cont rotate them.
  */
-static bool boot_in_turns(void)
+static bool boot_rotating_vcpus(void)
 {
 	while (!vm.answer[0]) {
 		usleep(5000);
@@ -887,7 +886,7 @@ int run_scenario(const struct machine *m, const struct scenario *s, const char *
 	vm.amd = m->amd;
 	vm.local = m->local && !s->broadcast;
 	finished = start_qemu(m, s, kernel, initrd) &&
-		   qmp("qmp_capabilities", NULL) && (!m->unfair || boot_in_turns()) &&
+		   qmp("qmp_capabilities", NULL) && (!m->starving || boot_rotating_vcpus()) &&
 		   answer("ready") && (!m->amd || ask("poll", "poll 1"));
 	if (finished)
 		finished = s->run() && proof_of_life();

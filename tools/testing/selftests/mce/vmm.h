@@ -58,7 +58,7 @@ struct machine {
 	const char *const *args;
 	const char *cpu;
 	unsigned int ram_mb;
-	bool unfair;	/* a CPU that does not rest leaves no time to the next: -icount */
+	bool starving;	/* a spinning vCPU starves the others: -icount */
 	bool amd;	/* records are AMD's, and the guest polls for deferred errors */
 	bool local;	/* machine checks go to one CPU: LMCE, or AMD */
 };
@@ -66,7 +66,7 @@ struct machine {
 struct scenario {
 	const char *name;
 	bool (*run)(void);
-	bool told;	/* QEMU hears of poison at once, and tells the guest */
+	bool reported;	/* QEMU reports poison to the guest at once */
 	bool broadcast;	/* machine checks go to all CPUs, even if the machine has LMCE */
 	unsigned int cpus, ram_mb;	/* 0: one, and as much as the machine has */
 	const char *cpu_flags;	/* for the CPU model: ",-flag" */
@@ -102,7 +102,7 @@ extern struct vm {
 bool lab_broken(void);
 
 /* The lab, not the guest, is at fault. It is false, for the caller to return. */
-#define broken(fmt, ...) (say("error: " fmt, ##__VA_ARGS__), lab_broken())
+#define lab_error(fmt, ...) (say("error: " fmt, ##__VA_ARGS__), lab_broken())
 
 #define fact(fmt, ...) \
 	snprintf(vm.facts + strlen(vm.facts), sizeof(vm.facts) - strlen(vm.facts), \

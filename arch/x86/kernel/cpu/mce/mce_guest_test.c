@@ -235,44 +235,44 @@ static void fake_taking_out(struct kunit *test)
 }
 
 /* Whether something on the console complains about the direct map */
-static bool heard, complained;
+static bool captured, complained;
 static int loglevel;
 
-static void listen(struct console *con, const char *s, unsigned int n)
+static void capture(struct console *con, const char *s, unsigned int n)
 {
 	static const char * const complaints[] = {
 		"cut here", "WARNING", "BUG", "1:1 map", "memtype", "CPA:",
 	};
 	int i;
 
-	heard = true;
+	captured = true;
 	for (i = 0; i < ARRAY_SIZE(complaints); i++)
 		complained |= !!strnstr(s, complaints[i], n);
 }
 
-static struct console ear = {
+static struct console capture_console = {
 	.name	= "mceguest",
-	.write	= listen,
+	.write	= capture,
 	.index	= -1,
 };
 
-static void start_listening(struct kunit *test)
+static void start_capture(struct kunit *test)
 {
-	heard = false;
+	captured = false;
 	complained = false;
 	loglevel = console_loglevel;
 	console_loglevel = CONSOLE_LOGLEVEL_DEBUG;
 	/* is cleared when it is unregistered */
-	ear.flags = CON_ENABLED;
-	register_console(&ear);
-	kunit_info(test, "listening\n");
+	capture_console.flags = CON_ENABLED;
+	register_console(&capture_console);
+	kunit_info(test, "capturing\n");
 }
 
 static void expect_no_complaint(struct kunit *test)
 {
-	unregister_console(&ear);
+	unregister_console(&capture_console);
 	console_loglevel = loglevel;
-	KUNIT_EXPECT_TRUE(test, heard);
+	KUNIT_EXPECT_TRUE(test, captured);
 	KUNIT_EXPECT_FALSE(test, complained);
 }
 
@@ -404,7 +404,7 @@ static void nospec_page_tables(struct kunit *test)
 		   param->level == PG_LEVEL_1G ? "1G" :
 		   param->level == PG_LEVEL_2M ? "2M" : "4K");
 	fake_offlining(test, 0);
-	start_listening(test);
+	start_capture(test);
 
 	param->path(pfn, param->misc, param->local);
 	/* It is remembered, and no other page is. */
@@ -496,7 +496,7 @@ static void nospec_record_outside_memory(struct kunit *test)
 	struct entry before = entry_of(pfn), entry;
 
 	fake_taking_out(test);
-	start_listening(test);
+	start_capture(test);
 	action_optional(pfn, PAGE, true);
 	copy_in(pfn, PAGE, true);
 	expect_no_complaint(test);
@@ -522,7 +522,7 @@ static void nospec_platform_page(struct kunit *test)
 	before = entry_of(pfn);
 	xa_store(&sgx_epc_address_space, pfn << PAGE_SHIFT, page, GFP_KERNEL);
 	fake_offlining(test, 0);
-	start_listening(test);
+	start_capture(test);
 	action_optional(pfn, PAGE, false);
 	action_optional(pfn, PAGE, true);
 	expect_no_complaint(test);
@@ -1003,8 +1003,8 @@ static noinline unsigned long instruction(int nr)
 	return ip + nr;
 }
 
-/* The one bank that has something to say, on this CPU. Not preemptible until mute(). */
-static void speak(u64 status, u64 addr, u64 misc, u64 mcgstatus)
+/* The one bank with a record, on this CPU. Not preemptible until clear_bank(). */
+static void fill_bank(u64 status, u64 addr, u64 misc, u64 mcgstatus)
 {
 	struct mce *bank;
 
@@ -1019,7 +1019,7 @@ static void speak(u64 status, u64 addr, u64 misc, u64 mcgstatus)
 	bank->finished = 1;
 }
 
-static void mute(void)
+static void clear_bank(void)
 {
 	this_cpu_ptr(&injectm)->finished = 0;
 	preempt_enable();
@@ -1173,9 +1173,9 @@ static int grade(struct mce *m, struct pt_regs *regs, u64 addr, u64 misc)
 	char *msg = NULL;
 	int severity;
 
-	speak(m->status, addr, misc, m->mcgstatus);
+	fill_bank(m->status, addr, misc, m->mcgstatus);
 	severity = mce_severity(m, regs, &msg, true);
-	mute();
+	clear_bank();
 	return severity;
 }
 
@@ -1349,9 +1349,9 @@ static void unread_machine_check(struct pt_regs *regs, u64 addr, u64 mcgstatus)
 
 	local_irq_save(flags);
 	/* a line: no bit of the address is lost */
-	speak(SRAR | MCI_STATUS_POISON | DATA_LOAD, addr, LINE, mcgstatus);
+	fill_bank(SRAR | MCI_STATUS_POISON | DATA_LOAD, addr, LINE, mcgstatus);
 	do_machine_check(regs);
-	mute();
+	clear_bank();
 	local_irq_restore(flags);
 }
 

@@ -17,8 +17,8 @@
  *   copyout=PA      copy_to_user() of 128 bytes, 64 of them in the page before,
  *                   and of 8 in the page. -> stray copyout= (how many bytes of
  *                   each were not copied)
- *   wanted=PA       load_unaligned_zeropad() of a word that begins at PA, in
- *                   the page. -> stray wanted=
+ *   inside=PA       load_unaligned_zeropad() of a word that begins at PA, in
+ *                   the page. -> stray inside=
  *   spin=PA         a load of the word at PA, with a fixup, over and over, with PA in
  *                   R15. -> stray spin= (fixed, or over after a while)
  *   walk=PA         read a byte of each page that is mapped of the 64 MB from PA on.
@@ -41,12 +41,12 @@
 #include <asm/processor-flags.h>
 #include <asm/word-at-a-time.h>
 
-static unsigned long clear_pfn, zeropad, nofault, copyout, wanted, spin, walk, load;
+static unsigned long clear_pfn, zeropad, nofault, copyout, inside, spin, walk, load;
 module_param(clear_pfn, ulong, 0);
 module_param(zeropad, ulong, 0);
 module_param(nofault, ulong, 0);
 module_param(copyout, ulong, 0);
-module_param(wanted, ulong, 0);
+module_param(inside, ulong, 0);
 module_param(spin, ulong, 0);
 module_param(walk, ulong, 0);
 module_param(load, ulong, 0);
@@ -186,8 +186,8 @@ static int __init hook_init(void)
 		try_nofault(__va(nofault));
 	if (copyout)
 		try_copyout(__va(copyout));
-	if (wanted)
-		pr_crit("mce-guest: stray wanted=%#lx\n", load_unaligned_zeropad(__va(wanted)));
+	if (inside)
+		pr_crit("mce-guest: stray inside=%#lx\n", load_unaligned_zeropad(__va(inside)));
 	if (spin)
 		try_spin(spin);
 	if (walk)
