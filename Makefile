@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The front door. `make help` says what there is.
+# `make help` lists the targets.
 
 # SOURCE= is a tree of the user's own, and then TREE is what that is called here
 ifdef SOURCE
@@ -38,7 +38,7 @@ STEP := scripts/step.sh
 # the lab and not under test.
 L1_TREE := 6.12
 
-# The tree whose kunit.py runs the suite where the tree's own knows no x86_64
+# The tree whose kunit.py runs the suite where the tree's own has no x86_64
 KUNIT_TOOL := $(B)/$(L1_TREE)/unpatched
 
 # What demo shows of what check runs. The panic of 5.10 is not to be seen on
@@ -68,7 +68,7 @@ $(error make cannot work in "$(CURDIR)": the path must not have blanks)
 endif
 ifneq ($(filter-out help,$(goals)),)
 ifndef BUILD_LOCKED
-# not when make only tells what it would do
+# not with make -n
 ifeq ($(findstring n,$(firstword -$(MAKEFLAGS))),)
 $(shell scripts/lock.sh $$PPID)
 ifneq ($(.SHELLSTATUS),0)
@@ -140,7 +140,7 @@ help:
 PROGRAMS = $(MAKE) --no-print-directory -s -C $(SELFTEST) LACKS= OUTPUT=$(LAB) \
 	QEMU_AMD=$(LAB)/qemu-amd
 
-# what fails before is the kernel that Debian ships, and no build is to be waited for
+# the failure before, on the kernel that Debian ships: it takes no build
 first:
 	@[ -n '$(SCENARIO)$(SOURCE)' ] || scripts/try/try.sh linux-image-$(TREE) || :
 .PHONY: first

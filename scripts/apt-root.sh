@@ -9,7 +9,7 @@ die() {
 }
 
 # The URI of Debian's archive (main or security) in the machine's own sources.
-# apt knows who signed only what it has lists for; without lists the suite's
+# apt can verify only what it has lists for; without lists the suite's
 # name has to do, and the keyring below decides.
 machines_mirror() {
 	label=Debian
@@ -77,7 +77,7 @@ newest() {
 	apt-cache -c "$apt/apt.conf" madison "$1" | awk 'NR == 1 { print $3 }'
 }
 
-# with_sources: make the root know source packages, too
+# with_sources: add source packages to the root
 with_sources() {
 	sed '/^deb-src /d; p; s/^deb /deb-src /' "$apt/sources.list" >"$apt/sources.list.new"
 	mv "$apt/sources.list.new" "$apt/sources.list"

@@ -18,7 +18,7 @@ dir=$(mkdir -p "$1" && cd "$1" && pwd)
 apt=$dir/apt
 log=$PWD/build/log/between.log
 # shellcheck disable=SC2034 # for one()
-said=$PWD/build/log/between.said again=between
+output=$PWD/build/log/between.output again=between
 selftest=$PWD/tools/testing/selftests/mce
 patches=$PWD/patches
 cc=gcc

@@ -40,7 +40,7 @@ for dir in "$build"/log/*/check; do
 	[ "$(cat "$dir/commit" 2>/dev/null)" = "$commit" ] || rm -rf "$dir"
 done
 
-# late COMMAND-OF-MAKE: the line for what there is no time for
+# late COMMAND-OF-MAKE: the line for a step that there is no time for
 late() {
 	echo "ok - make $1 # SKIP no time left (BUDGET=$BUDGET)${2:-}"
 }

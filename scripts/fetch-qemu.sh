@@ -29,7 +29,7 @@ if ! knows_succor "$own"; then
 	qemu=$out.unpack/$own
 	! ldd "$qemu" | grep 'not found' ||
 		die "qemu-system-x86 $version of $suite needs the libraries above: install them"
-	knows_succor "$qemu" || die "qemu-system-x86 $version of $suite does not know succor"
+	knows_succor "$qemu" || die "qemu-system-x86 $version of $suite has no CPU flag succor"
 fi
 "$qemu" --version | head -n 1
 cp "$qemu" "$out.new"

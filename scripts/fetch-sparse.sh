@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # fetch-sparse.sh OUT
-# Put a sparse that knows what kernels from 7.0 on are written in (__typeof_unqual__,
+# Put a sparse that can parse kernels from 7.0 on (__typeof_unqual__,
 # which their scripts/checker-valid.sh asks for) at OUT: the machine's own if it does,
 # otherwise one built from the source package in Debian's testing, which has it since
-# 0.6.5. Without either, the machine's own: series.sh says where it is too old. OUT is
+# 0.6.5. Without either, the machine's own: series.sh skips where it is too old. OUT is
 # written last.
 set -eu
 

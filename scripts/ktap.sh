@@ -8,8 +8,8 @@ number=0
 failed=0
 skipped=0
 
-# one LABEL COMMAND...: a check passes when the command does and says nothing. What it
-# says goes to the file $said.
+# one LABEL COMMAND...: a check passes when the command does and prints nothing. Its
+# output goes to the file $output.
 one() {
 	if [ -n "${DEADLINE:-}" ] && [ "$(date +%s)" -ge "$DEADLINE" ]; then
 		# shellcheck disable=SC2154 # the caller's
@@ -20,12 +20,12 @@ one() {
 	label=$1
 	shift
 	# shellcheck disable=SC2154 # the caller's
-	if "$@" >"$said" 2>&1 && [ ! -s "$said" ]; then
+	if "$@" >"$output" 2>&1 && [ ! -s "$output" ]; then
 		echo "ok $number $label"
 	else
 		failed=$((failed + 1))
 		echo "not ok $number $label"
-		tail -n 40 "$said" | sed 's/^/# /'
+		tail -n 40 "$output" | sed 's/^/# /'
 	fi
 }
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # patchdir.sh SERIES
 # Print the folder with the patches for a series: its own; or the next newer one, as
-# far as between.sh knows the one that fits; or, for a series newer than all, the newest.
+# far as between.sh lists the one that fits; or, for a series newer than all, the newest.
 # None is an error that lists what there is.
 set -eu
 

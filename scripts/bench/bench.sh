@@ -129,7 +129,7 @@ awk -v tree="$tree" -v logs="$logs" -v price=16 -v decision=80 -v remembering=80
 		return f ~ /xa_|xas_|radix_tree_node|kmem_cache|slab|memset|memcg|should_failslab|xarray/
 	}
 	# the way to other CPUs: which of them are idle, which one this is and who waits, for a
-	# lock or for the APIC, is up to chance
+	# lock or for the APIC, is random
 	function is_sending(f) {
 		return f ~ /IPI|apic|call_func|^smp_call_function|cpumask|find_next|spin_(un)?lock/
 	}
@@ -225,7 +225,7 @@ awk -v tree="$tree" -v logs="$logs" -v price=16 -v decision=80 -v remembering=80
 				if (new)
 					print "# other:" new
 			} else {
-				# two CPUs that want a lock, or none: the least of all is to compare
+				# two CPUs may wait for a lock: compare the least of all
 				more = fig["patched", run, 4] - fig["unpatched", run, 4]
 				same = more == ours_sum
 				result(ours_sum <= price && (same || (w[3] > 1 && !unnamed)), label ": after memory_failure() the same " \

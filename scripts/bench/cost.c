@@ -16,7 +16,7 @@
  *           and at last "walk: PAGES L4 L3 L2 L1", see walk in hook.c, of 64 MB where
  *           each region has its bad page.
  *
- * Exit status: 0, 1 when something went wrong (it says what), 2 for bad arguments.
+ * Exit status: 0, 1 when something went wrong (it prints what), 2 for bad arguments.
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -65,7 +65,7 @@ static bool one(bool told)
 		return false;
 	if (!told)
 		return report_required(gpa, MISC_PAGE) && ask("gone", "leave");
-	/* it sleeps until it is told */
+	/* it sleeps until the SIGBUS */
 	vm.answer[0] = '\0';
 	dprintf(vm.console, "wait\n");
 	return stop_when_idle() && inject(0, action_optional, gpa, MISC_PAGE) &&

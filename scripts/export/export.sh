@@ -13,7 +13,7 @@
 #           them, and "series", the lines for its debian/patches/series
 #
 # They are the work, and have the Signed-off-by, of whom git takes for the committer.
-# SHA256SUMS says what is export's own: OUT/TREE is replaced whole, and only when there
+# SHA256SUMS lists the files that export wrote: OUT/TREE is replaced whole, and only when there
 # is nothing else in it.
 set -eu
 
@@ -44,7 +44,7 @@ done
 
 # NAME <MAIL> SECONDS ZONE
 if ! ident=$(git -c user.useConfigOnly=true var GIT_COMMITTER_IDENT 2>/dev/null); then
-	die "git does not know who signs off: set user.name and user.email with git config"
+	die "no name for Signed-off-by: set user.name and user.email with git config"
 fi
 ident=${ident% * *}
 
@@ -223,13 +223,13 @@ mails() {
 		die "cannot write the mails to ${out%/*}: is the disk full?"
 }
 
-# An option of git send-email a line. Tip does not want stable to get the mails of a
-# series that is not in mainline yet, stable wants to be asked.
+# An option of git send-email a line. A series that is not in mainline yet does
+# not go to stable (maintainer-tip.rst). FOR=stable goes there.
 recipients() {
 	mails=$(cd "$new" && find "$PWD" -name '0*.patch' ! -name '0000-*' | sort)
 	(
 		cd "$source/unpatched"
-		# that of 5.10 complains of no git although it is told to use none
+		# 5.10's warns that there is no git even with --no-git
 		# shellcheck disable=SC2086 # a list of words
 		perl scripts/get_maintainer.pl --no-git --no-git-fallback --roles $mails \
 			2>"$work/.git/complaints"
@@ -241,7 +241,7 @@ recipients() {
 			print to $0
 		}' >"$new/recipients"
 	[ "$for" = stable ] || echo "--suppress-cc=bodycc" >>"$new/recipients"
-	grep -q '^--to=' "$new/recipients" || die "get_maintainer.pl of $package finds nobody:" \
+	grep -q '^--to=' "$new/recipients" || die "get_maintainer.pl of $package finds no recipient:" \
 		"$(cat "$work/.git/complaints")"
 }
 

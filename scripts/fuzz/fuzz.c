@@ -25,7 +25,7 @@
  *   offline   on a CPU that is offline
  *   unplug    about a DIMM that is being unplugged
  *
- * Exit status: 0, 1 when something went wrong (it says what), 2 for bad arguments.
+ * Exit status: 0, 1 when something went wrong (it prints what), 2 for bad arguments.
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -53,7 +53,7 @@
 #define MCIP 4
 #define LMCES 8
 
-/* MCACOD: memory scrubbing, data load, instruction fetch, and what the rules do not know */
+/* MCACOD: memory scrubbing, data load, instruction fetch, and one that no rule has */
 static const unsigned long codes[] = { 0xc0, 0x134, 0x150, 0x005 };
 
 /* MCi_MISC: a page, a line, what is no physical address, and more than a page */
@@ -138,7 +138,7 @@ static bool load(const char *state)
 	reply = ask_monitor("loadvm %s", state);
 	if (!reply || reply[0])
 		return lab_error("loadvm %s: %s", state, reply ?: "no answer");
-	/* what it had said before that is none of ours */
+	/* earlier output is not about this record */
 	forget();
 	return drain_console();
 }
@@ -211,7 +211,7 @@ static void print_outcome(const char *state, const struct sent *r)
 }
 
 /*
- * Send @r to the guest in the state that was saved as @saved, which is told of as @state,
+ * Send @r to the guest in the state that was saved as @saved, which is printed as @state,
  * and see what it does, until it has answered all of @questions.
  */
 static bool try_in(const char *saved, const char *state, const struct sent *r,
@@ -391,7 +391,7 @@ static bool bits(void)
 	return true;
 }
 
-/* Where no page is that anybody could lose, or one that nobody can. */
+/* Addresses without memory, or with memory that cannot be offlined. */
 static const struct {
 	const char *name;
 	unsigned long addr;
@@ -551,7 +551,7 @@ static bool boot(void)
 	}
 }
 
-/* A little later each time, from when the guest is told to power off until it has. */
+/* A little later each time, from the command to power off until the guest has done it. */
 static bool power_off(void)
 {
 	srandom(seed);

@@ -84,8 +84,8 @@ awk -v tree="$tree" -v logs="$logs" -v whats="$*" -v seed="$seed" '
 				continue
 			key = substr(line, 7, at - 7)
 			outcome = substr(line, at + 4)
-			# At which instruction it comes is up to chance, and with it what the panic
-			# says: is_copy_from_user() takes a movzbl from register to register for a
+			# The instruction that it interrupts is random, and with it the text of the
+			# panic: is_copy_from_user() takes a movzbl from register to register for a
 			# load from user space when a small number is in it. "Failed kernel mode
 			# recovery", then, as no fixup is found: unpatched 6.12.118 does, at
 			# hrtimer_start_range_ns+0xab. And a kernel that is printing may hold a lock
@@ -104,7 +104,7 @@ awk -v tree="$tree" -v logs="$logs" -v whats="$*" -v seed="$seed" '
 			}
 		}
 		close(file)
-		# its record says nothing about either kernel
+		# its record is no result of either kernel
 		if (lost_race(what, over[what, kernel]))
 			sub(/\|oops:[^|]*$/, "", ends[key, kernel])
 	}

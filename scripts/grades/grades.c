@@ -185,7 +185,7 @@ static bool may_differ(const struct mce *m, bool has_regs, int i, int page)
 	if ((m->cs & 3) == 3 || !has_regs || (m->mcgstatus & mcg) != mcg ||
 	    !instructions[i].direct || !pages[page].left || !(m->status & MCI_STATUS_ADDRV))
 		return false;
-	/* mce_read_aux() clears what MCi_MISC does not vouch for, and this is another page then */
+	/* mce_read_aux() clears the bits below MCi_MISC's LSB: another page then */
 	if (mca_cfg.ser && m->status & MCI_STATUS_MISCV && (pages[page].misc & 0x3f) > PAGE_SHIFT)
 		return false;
 	if (m->cpuvendor == X86_VENDOR_AMD ? !AMD_RECOVERS :

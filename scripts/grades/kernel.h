@@ -44,7 +44,7 @@ struct world {
 	unsigned long operand;	/* the address that it accesses */
 	u64 bank_addr, bank_misc;
 	bool left;		/* the page at bank_addr was left in the direct map */
-	bool mcax;		/* 5.10, AMD: MCi_CONFIG can be read and says MCAX */
+	bool mcax;		/* 5.10, AMD: MCi_CONFIG can be read, with MCAX set */
 };
 
 struct cpu {

@@ -7,7 +7,7 @@
 # CPUID set and clear. What kunit.py would build takes ten times as long: plain.sh does it,
 # and here .kunitconfig has to be one that kunit.py takes. Prints KTAP, one line a case. In
 # the directory LOG are, afterwards, build.log, and for guest and bare: .log, what the
-# kernel said, .kunit, what kunit.py made of it, and .cases, verdict and name of each. Exit
+# kernel printed, .kunit, what kunit.py made of it, and .cases, verdict and name of each. Exit
 # status 1 when a case fails or does not run.
 set -u
 
@@ -38,7 +38,7 @@ result() {
 		cp --remove-destination "$repo/$file" "$tree/$file"
 done
 
-# 5.10's kunit.py knows User Mode Linux only, and 5.15's no --qemu_args
+# 5.10's kunit.py runs User Mode Linux only, and 5.15's has no --qemu_args
 if ! grep -q -e --qemu_args "$tree/tools/testing/kunit/kunit.py"; then
 	echo "# kunit.py is that of $(basename "$(dirname "$tool")")"
 	rm -rf "$tree/tools/testing/kunit"
@@ -130,7 +130,7 @@ for cpu in guest bare; do
 	done <"$log/$cpu.cases"
 	[ -s "$log/$cpu.cases" ] || result 'not ok' "kunit, $cpu: cases are run"
 	if [ "$status" -ne 0 ]; then
-		result 'not ok' "kunit, $cpu: all cases pass, says kunit.py"
+		result 'not ok' "kunit, $cpu: all cases pass, by kunit.py's count"
 		grep -E 'FAILED|Expected| == |ERROR|CRASH|BUG|RIP|panic' "$log/$cpu.kunit" |
 			tail -n 40 | sed 's/^/# /'
 		echo "# all of it: $log/$cpu.log"

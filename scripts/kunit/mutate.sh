@@ -46,7 +46,7 @@ suite() {
 	"$here/kunit.sh" "$tree" "$tool" "$log" >"$log/ktap"
 }
 
-# noticed CPU CASE: CASE did not pass, or the run ended in it, and knows
+# noticed CPU CASE: CASE did not pass, or the run ended in it
 noticed() {
 	[ -e "$log/$1.cases" ] && grep -q "^not ok [0-9]* kunit, $1: " "$log/ktap" || return
 	if grep -qx "\(not \)\?ok	$2\( .*\)\?" "$log/$1.cases"; then

@@ -12,8 +12,8 @@ set -u
 tree=$(cd "$1" && pwd)
 # shellcheck disable=SC2034 # for one()
 again="lint TREE=$(basename "$(dirname "$tree")")"
-said=$(mktemp)
-trap 'rm -f "$said"' EXIT
+output=$(mktemp)
+trap 'rm -f "$output"' EXIT
 trap 'exit 130' INT TERM HUP
 
 # what is for user space; the hook and the KUnit suite are for the kernel, which compiles
@@ -22,7 +22,7 @@ compile() {
 	gcc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -fsyntax-only "$@"
 }
 
-# the lab's patches are nobody's to sign off
+# the lab's patches need no Signed-off-by: nobody sends them
 checkpatch() {
 	(cd "$tree" && perl scripts/checkpatch.pl --strict --no-summary --terse --no-signoff "$@")
 }

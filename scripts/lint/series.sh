@@ -29,7 +29,7 @@ tree=$(basename "$dir")
 work=$dir/series
 log=$PWD/build/log/$tree/lint
 # shellcheck disable=SC2034 # for one()
-said=$log/one again="lint ${SOURCE:+SOURCE=}${SOURCE:-TREE=$tree}"
+output=$log/one again="lint ${SOURCE:+SOURCE=}${SOURCE:-TREE=$tree}"
 mkdir -p "$log"
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
@@ -38,7 +38,7 @@ cc=gcc
 command -v ccache >/dev/null && cc='ccache gcc'
 unset MAKEFLAGS MFLAGS MAKELEVEL
 
-# in the series' tree; says what make has to say only when that fails
+# in the series' tree; prints make's output only when it fails
 kmake() {
 	make -C "$work" -j"$(nproc)" CC="$cc" "$@" >"$log/make" 2>&1 || {
 		# not what was built before it
@@ -117,7 +117,7 @@ touched=$(git apply --numstat $mails | cut -f 3 | sort -u)
 # ---- mails
 
 # Debian's source is no git repository in which commits could be looked up. A BUG() is
-# what a stray access ends in. 5.10's checkpatch complains of the blank in "Cc: stable... #",
+# what a stray access ends in. 5.10's checkpatch warns of the blank in "Cc: stable... #",
 # which stable-kernel-rules.rst has.
 checkpatch() {
 	(cd "$dir/unpatched" && perl scripts/checkpatch.pl --strict --no-summary --terse \
@@ -274,7 +274,7 @@ builds() {
 # ---- configs
 
 # Where of the series there is something to compile: directories, so that it is the
-# configuration that says what, but for large ones. pmem.c and CXL call what set_memory.h has.
+# configuration that states the reason, except for large ones. pmem.c and CXL call what set_memory.h has.
 targets() {
 	echo "$touched" | grep '^arch.*\.c$' | sed 's|[^/]*$||' | sort -u | grep -vx arch/x86/mm/
 	for pair in X86_64=arch/x86/mm/init_64.o MEMORY_FAILURE=mm/memory-failure.o \
@@ -347,7 +347,7 @@ new_kernel_doc() {
 	grown "$log/kernel-doc.old" "$log/kernel-doc.new"
 }
 
-# sphinx, and what it says of the files touched
+# sphinx, and its warnings about the files touched
 documentation() {
 	pages=$(echo "$touched" | grep '^Documentation/.*\.rst$')
 	folder=$(echo "$pages" | sed -n 's|^Documentation/\(.*\)/index.rst$|\1|p')

@@ -3,7 +3,7 @@
 # report.sh [-c] LOGS OUT
 # One page of HTML, OUT, of what the last `make check` and `make bench` left in LOGS: it
 # needs no network, no script and no other file. Exit status: 0, 1 when the results are not
-# whole, or not of this commit, which it says; OUT is then as it was. -c: what bench left
+# whole, or not of this commit; it prints which, and OUT is as it was. -c: what bench left
 # is of no interest when it is of another commit; make check does not run it.
 set -u
 

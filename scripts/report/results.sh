@@ -11,8 +11,9 @@ table=$here/../../tools/testing/selftests/mce/table.sh
 logs=$1 out=$2
 commit=$("$here/../commit.sh")
 
+versions=$(cut -d '|' -f 2 "$logs"/*/check/version 2>/dev/null | sort -Vu)
 dirs=
-for version in $(cut -d '|' -f 2 "$logs"/*/check/version 2>/dev/null | sort -Vu); do
+for version in $versions; do
 	for dir in "$logs"/*/check; do
 		[ "$(cat "$dir/commit" 2>/dev/null)" = "$commit" ] || continue
 		grep -q "|$version\$" "$dir/version" || continue

@@ -6,7 +6,7 @@ image.py version IMAGE | config IMAGE
 What is in a bzImage, without booting it: its version, as "uname -r" and "uname -v" have
 it, or its configuration where CONFIG_IKCONFIG put that in. The header is that of
 Documentation/arch/x86/boot.rst. Exit status: 0, 1 when there is no configuration in it,
-2 when IMAGE is none that a 64-bit guest can boot; then a line tells why.
+2 when IMAGE is none that a 64-bit guest can boot; it prints a line with the reason.
 """
 import bz2
 import lzma

@@ -174,5 +174,5 @@ if [ -n "$(list unpatched)" ]; then
 	exit 1
 fi
 [ -z "$(list neither)" ] || cannot "$(list neither)"
-[ -n "$(list patched)" ] || cannot "nothing of what was run tells one from the other"
+[ -n "$(list patched)" ] || cannot "no row that was run ends differently with the change"
 echo "not affected by what could be tried: $(list patched)"

@@ -3,7 +3,7 @@
 # configure.sh [-b CONFIG] TREE OBJ FRAGMENT...
 # Configure the kernel TREE in TREE/OBJ: each FRAGMENT (an absolute path) over the kernel's
 # own tiny.config, and nothing that none of these asks for (allnoconfig); or over CONFIG, a
-# whole configuration, and then what of it the fragments change is told of. Not done again
+# whole configuration, and then what of it the fragments change is printed. Not done again
 # when TREE/OBJ has that configuration and no Kconfig file is newer: a run of kconfig takes
 # as long as it takes to compile a patch. A line can end in "# where there is one". Prints
 # each symbol that did not take, but those of such lines that no Kconfig file of TREE has.

@@ -88,7 +88,7 @@ static bool quiet;
 
 void log_record(const char *record, int len)
 {
-	/* what nobody else writes to carries lines whole, too */
+	/* a tty that has no other writer carries lines whole, too */
 	const char *text = quiet ? strchr(record, '>') + 1 : record;
 	int fd = quiet ? STDOUT_FILENO : kmsg;
 
@@ -608,7 +608,7 @@ static void report_interrupts(const char *args)
 	       count_interrupts("CAL:"), count_interrupts("MCE:"));
 }
 
-/* The guest lives when it can fork, allocate and write memory, and tell. */
+/* The guest lives when it can fork, allocate and write memory, and answer. */
 static void prove_life(const char *args)
 {
 	const size_t len = 4 * MB;

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # mce.sh [SCENARIO...]
 # The scenarios on the kernel that kernels.sh built, as a kselftest: KTAP, and exit
-# status 0 when what was run came out as the table "scenarios" says, 1 when not, 4
+# status 0 when what was run came out as the table "scenarios" has it, 1 when not, 4
 # when nothing could be run. A scenario that this machine cannot run is skipped, and
-# the line says what is missing. Consoles of all runs are in logs/. An unpatched
+# the line names what is missing. Consoles of all runs are in logs/. An unpatched
 # kernel beside the other is not run here.
 set -u
 

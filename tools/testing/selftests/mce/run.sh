@@ -11,7 +11,7 @@
 # table.sh makes a table of one or more LOGS.
 # BACKEND= in the environment takes that one instead of the table's: kvm, or tcg so that
 # kvm is not tried, or another for all. Without it, kvm is taken where it works
-# (lab/kvm-lacks.sh) for what it does as well, and LOGS/backend and a line tell.
+# (lab/kvm-lacks.sh) for what it does as well; LOGS/backend and a line of output name it.
 # DEADLINE= in the environment, seconds since the epoch, is when what has no verdict yet is
 # stopped and skipped; the line has BUDGET=, the minutes that the user gave.
 #
@@ -21,7 +21,7 @@
 # is all there is, and what is run on a backend that the file MISSING names ("BACKEND REASON")
 # is skipped.
 #
-# Exit status: 0 when everything came out as the table says, 1 when not, 2 when
+# Exit status: 0 when everything came out as the table has it, 1 when not, 2 when
 # nothing could be run, 4 when all was skipped.
 set -uf
 
@@ -99,7 +99,7 @@ awk -v tree="$series" -v only=" $* " -v under_test=" $under_test " '
 			    !tried && !index(under_test, " " kernel[i] " "))
 				continue
 			line = $4
-			# where a kernel oopses is up to its compiler, too
+			# where a kernel oopses depends on its compiler, too
 			for (f = 5; f <= NF; f++)
 				if (!tried || $f !~ /^rip=/)
 					line = line " " $f

@@ -143,7 +143,7 @@ static bool copyin(void)
 
 /*
  * The kernel accesses @gpa through the direct map, in a page that is offlined: @param
- * says how, see hook/hook.c.
+ * is how, see hook/hook.c.
  */
 static bool access_direct_map(const char *param, uint64_t gpa)
 {
@@ -563,7 +563,7 @@ static bool clear_nospec(void)
 	    !look_at_direct_map("direct", gpa) ||
 	    !ask("clear", "hook clear_pfn=%#llx", NOT_RAM / PAGE) || !ask("gone", "leave"))
 		return false;
-	/* arch/x86/mm/pat/memtype.c, of a type that nobody reserved */
+	/* arch/x86/mm/pat/memtype.c, of a type that was not reserved */
 	vm.prefix = NULL;
 	if (!ask("logged", "logged freeing invalid memtype"))
 		return false;
@@ -605,7 +605,8 @@ static const struct scenario scenarios[] = {
 	{ .name = "not-offlined-nofault", .run = not_offlined_nofault },
 	{ .name = "page-kinds", .run = page_kinds },
 	{ .name = "replug", .run = replug, .reported = true },
-	{ .name = "replug-bare-metal", .run = replug, .reported = true, .cpu_flags = ",-hypervisor" },
+	{ .name = "replug-bare-metal", .run = replug, .reported = true,
+	  .cpu_flags = ",-hypervisor" },
 	{ .name = "replug-la57", .run = replug_la57, .reported = true, .cpu_flags = ",+la57" },
 	{ .name = "replug-stray", .run = replug_stray, .reported = true },
 	{ .name = "many-pages", .run = many_pages_reported, .reported = true, .ram_mb = 384 },
@@ -618,7 +619,8 @@ static const struct scenario scenarios[] = {
 	{ .name = "broadcast-stray-nofault", .run = stray_nofault, .broadcast = true },
 	{ .name = "broadcast-stray-load", .run = stray_load, .broadcast = true },
 	{ .name = "broadcast-stray-path-2", .run = stray_path_2, .cpus = 2, .broadcast = true },
-	{ .name = "broadcast-many-pages", .run = many_pages_reported, .reported = true, .ram_mb = 384, .broadcast = true },
+	{ .name = "broadcast-many-pages", .run = many_pages_reported, .reported = true,
+	  .ram_mb = 384, .broadcast = true },
 	{ .name = "bochs-ao-page", .run = ao_page, .reported = true },
 	{ .name = "bochs-stray-zeropad", .run = stray_zeropad },
 	{ .name = "amd-ar-load", .run = ar_load },

@@ -3,11 +3,11 @@
  * The scenarios soak-*: one bad page after the other, of random kinds and in random
  * ways, in a guest that works. What is random comes from soak_seed alone.
  *
- * What there is to be wrong: a process of the guest that dies or finds other data than
- * it wrote (died=), a victim that is not told what it should (wrong=),
+ * What can be wrong: a process of the guest that dies or finds other data than
+ * it wrote (died=), a victim with an unexpected SIGBUS or none (wrong=),
  * HardwareCorrupted that does not add up (corrupted=), and, between the first hundred
  * of pages and the last, a change of what the kernel uses of slab and of page tables
- * when nobody works (slab_kb=, pagetables_kb=). soak-leak has a guest program that
+ * when the guest is idle (slab_kb=, pagetables_kb=). soak-leak has a guest program that
  * leaks, to see that this is noticed.
  */
 #include <stdlib.h>
@@ -22,8 +22,8 @@ static const char *const kinds[] = {
 };
 
 /*
- * The ways to learn of it: told, with the record about a page or about a line; not
- * told, but by loading; not told, and the record, about a line, comes by injection.
+ * How the guest learns of it: by a report, with the record about a page or about a line; by
+ * an access; by an access, but the record is injected, and is about a line.
  */
 enum way { TOLD_PAGE, TOLD_LINE, LOAD, REQUIRED_LINE, WAYS };
 
@@ -50,7 +50,7 @@ static bool use_page(uint64_t gpa, enum way way, bool clean)
 	}
 }
 
-/* One page goes bad. *@right says whether the victim was told what it should be. */
+/* One page goes bad. *@right: the victim had the SIGBUS that it should have. */
 static bool one_poison(const char *kind, enum way way, bool *right)
 {
 	bool clean = !strcmp(kind, "clean"), told = way == TOLD_PAGE || way == TOLD_LINE;
@@ -72,7 +72,7 @@ struct usage {
 	long slab_kb, pagetables_kb;
 };
 
-/* What the kernel uses for itself when nobody works; *@died adds up. */
+/* What the kernel uses for itself when the guest is idle; *@died adds up. */
 static bool measure(struct usage *u, unsigned int *died)
 {
 	if (!ask("rest", "rest"))

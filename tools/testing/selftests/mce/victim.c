@@ -361,7 +361,7 @@ static void victim_spin(const char *args)
 	(void)args;
 	change_mask(SIG_UNBLOCK);
 	answer("spinning");
-	/* R15: the VMM driver knows by it who is on the CPU, see vmm.c */
+	/* R15: by it the VMM driver finds out who is on the CPU, see vmm.c */
 	asm volatile("mov %1, %%r15\n"
 		     "1: cmpl $0, %0\n"
 		     "je 1b" : : "m"(got_sigbus), "r"(gpa_of(page)) : "r15", "cc", "memory");
@@ -442,7 +442,7 @@ static void victim_write(const char *args)
 
 /*
  * The page that has become the body of a link in tmpfs since the last call: in the
- * page cache, mapped by nobody. 0 when there is none, or more than one.
+ * page cache, and not mapped. 0 when there is none, or more than one.
  */
 static size_t find_new_body(void)
 {
@@ -472,7 +472,7 @@ static size_t find_new_body(void)
 /*
  * "////...///init": with the NUL, a page. The kernel looks for the end of "init"
  * with a word that runs into the next page (hash_name() in fs/namei.c), and
- * compares it with the name it knows in the same way (fs/dcache.c).
+ * compares it with the name of the dentry in the same way (fs/dcache.c).
  */
 static bool make_link(const char *path)
 {

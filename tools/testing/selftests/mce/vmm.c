@@ -160,7 +160,7 @@ static void read_console_line(const char *line)
 	p = strstr(line, "Kernel panic - not syncing: ");
 	if (p) {
 		vm.panic = true;
-		/* a machine check says why before it panics */
+		/* a machine check prints the reason before it panics */
 		copy_word(vm.message, sizeof(vm.message),
 			  p + strlen("Kernel panic - not syncing: "), "\r\n");
 	}
@@ -266,11 +266,11 @@ static void read_stream(struct stream *s)
 	}
 	s->len = strlen(start);
 	if (s->len == sizeof(s->buf) - 1)
-		s->len = 0;	/* nobody sends lines that long */
+		s->len = 0;	/* too long for any line that is sent */
 	memmove(s->buf, start, s->len + 1);
 }
 
-/* Forget what of the guest's console nobody has read yet. */
+/* Discard unread console output of the guest. */
 bool drain_console(void)
 {
 	struct pollfd fd = { .fd = vm.console, .events = POLLIN };
@@ -434,7 +434,7 @@ struct json_object *qmp(const char *command, const char *args)
 	if (vm.reply ? !json_object_object_get_ex(vm.reply, "return", &value) :
 		       !vm.panic && !vm.oops && !vm.timed_out)
 		lab_error("QMP %s: %s", text,
-		       vm.reply ? json_object_to_json_string(vm.reply) : "no reply");
+			  vm.reply ? json_object_to_json_string(vm.reply) : "no reply");
 	json_object_put(msg);
 	return value;
 }
@@ -542,7 +542,7 @@ const char *ask_monitor(const char *fmt, ...)
 }
 
 /*
- * Have QEMU raise a machine check on @cpu that says @gpa is bad, from bit 6 or
+ * Have QEMU raise a machine check on @cpu about @gpa, from bit 6 or
  * from bit 12 up (@misc). Unless it is local it goes to all CPUs, as on Intel machines
  * without LMCE: the others find nothing in their banks.
  */
@@ -560,10 +560,10 @@ bool inject(int cpu, struct record record, uint64_t gpa, uint64_t misc)
 		    (unsigned long long)record.status, (unsigned long long)record.mcgstatus,
 		    (unsigned long long)gpa, (unsigned long long)misc, cpu);
 	reply = ask_monitor("mce %s%d %d %#llx %#llx %#llx %#llx",
-			   record.local ? "" : "-b ", cpu, MCE_BANK,
-			   (unsigned long long)record.status,
-			   (unsigned long long)record.mcgstatus,
-			   (unsigned long long)gpa, (unsigned long long)misc);
+			    record.local ? "" : "-b ", cpu, MCE_BANK,
+			    (unsigned long long)record.status,
+			    (unsigned long long)record.mcgstatus,
+			    (unsigned long long)gpa, (unsigned long long)misc);
 	if (reply && reply[0])
 		return lab_error("QEMU's mce command: %s", reply);
 	return reply;
@@ -692,7 +692,7 @@ bool look_at_direct_map(const char *name, uint64_t gpa)
 }
 
 /*
- * Wait until the guest's ACPI code is through with the DIMM. It tells by _OST
+ * Wait until the guest's ACPI code is through with the DIMM. It reports by _OST
  * (ACPI 6.5, 6.3.5): what it was about, and how it ended. QEMU's own
  * DEVICE_DELETED comes too early: the guest looks once more whether the slot
  * is empty, and gives up on one where the next DIMM is already in.
@@ -775,7 +775,7 @@ bool is_sigbus(const char *code_lsb)
 }
 
 /*
- * An action optional record of which no process is told. An AMD guest's bank holds one,
+ * An action optional record without a SIGBUS to any process. An AMD guest's bank holds one,
  * until it is polled: the next, which settle() sends, has to wait for that.
  */
 bool report_quietly(uint64_t gpa, uint64_t misc)
@@ -808,7 +808,7 @@ bool report_required(uint64_t gpa, uint64_t misc)
 	       answer("sigbus");
 }
 
-/* What the CPU was doing, for the log: nobody can ask later. */
+/* The state of the CPU, for the log. */
 static void say_registers(void)
 {
 	const char *reply;

@@ -2,7 +2,7 @@
 /*
  * What a VMM driver is made of (vmm.c): one guest under QEMU, and what can be done
  * to it. A function that returns bool is false when there is no going on: the guest
- * died or hangs, or the lab is broken, and vm says which.
+ * died or hangs, or the lab is broken, and vm has which.
  */
 #ifndef SELFTESTS_MCE_VMM_H
 #define SELFTESTS_MCE_VMM_H

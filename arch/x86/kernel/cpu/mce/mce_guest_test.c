@@ -64,7 +64,7 @@
 #define MCG_RESTART	(MCG_STATUS_MCIP | MCG_STATUS_RIPV | MCG_STATUS_EIPV)
 #define MCG_LOCAL	(MCG_RESTART | MCG_STATUS_LMCES)
 
-/* MCi_ADDR has more than the page: the line and, where the tree knows that, a key's ID */
+/* MCi_ADDR has more than the page: the line and, in trees that mask it, a key's ID */
 #ifdef MCI_ADDR_PHYSADDR
 #define BESIDES		(BIT_ULL(60) | 0x40)
 #else
@@ -83,7 +83,7 @@
 
 static bool in_guest(void)
 {
-	/* these own their memory, although the CPU says that there is a hypervisor */
+	/* these own their memory, although the CPU has the hypervisor bit */
 	if (xen_initial_domain())
 		return false;
 #if IS_ENABLED(CONFIG_MSHV_ROOT)
@@ -234,7 +234,7 @@ static void fake_taking_out(struct kunit *test)
 	kunit_activate_static_stub(test, set_mce_nospec, fake_set_mce_nospec);
 }
 
-/* Whether something on the console complains about the direct map */
+/* Whether the console has a warning about the direct map */
 static bool captured, complained;
 static int loglevel;
 
@@ -430,7 +430,7 @@ static void nospec_page_tables(struct kunit *test)
 		KUNIT_EXPECT_NE(test, 0UL, next.val & _PAGE_PRESENT);
 	}
 
-	/* 5.10 complains about the memory type of any other, and does not bring it back */
+	/* 5.10 warns about the memory type of any other, and does not restore it */
 	if (left || fate == UNCACHED || PAGES_COME_BACK)
 		KUNIT_EXPECT_EQ(test, 0, clear_mce_nospec(pfn));
 	m.addr = (u64)pfn << PAGE_SHIFT;
@@ -508,7 +508,7 @@ static void nospec_record_outside_memory(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, before.val, entry.val);
 }
 
-/* A page that SGX owns, of which arch_is_platform_page() knows, is left alone. */
+/* A page that SGX owns (arch_is_platform_page()) is left alone. */
 static void nospec_platform_page(struct kunit *test)
 {
 #ifdef CONFIG_X86_SGX
@@ -738,7 +738,7 @@ static void nospec_no_record(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, taken_out.calls);
 }
 
-/* What knows no other way to end a copy ends the process. */
+/* A copy that cannot end otherwise ends the process. */
 #define COPY_FLAGS	(COPIED_PAGES_STAY ? MF_ACTION_REQUIRED : 0)
 
 static const struct task_param {
@@ -849,7 +849,7 @@ static const struct leave_param {
 	/* the handler overlooks records without an S bit then */
 	{ "AMD, with MCG_SER_P", X86_VENDOR_AMD, MCG_RESTART, false, false, with_ser },
 	{ "Intel, local, two pages", X86_VENDOR_INTEL, MCG_LOCAL, false, false, about_two_pages },
-	/* for all that VMMs know, another Intel */
+	/* VMMs treat it as another Intel */
 	{ "Hygon", X86_VENDOR_HYGON, MCG_RESTART, false },
 };
 
@@ -1199,7 +1199,7 @@ static void grade_kernel_load(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, in_guest() ? outcomes[param->outcome].guest_kflags :
 					   outcomes[param->outcome].bare_kflags, (u64)m.kflags);
 
-	/* banks are read later, and what this one says is not for another */
+	/* banks are read later, and this record is for this case only */
 	KUNIT_EXPECT_EQ(test, 0ULL, (u64)m.addr);
 	KUNIT_EXPECT_EQ(test, 0ULL, (u64)m.misc);
 }
@@ -1366,7 +1366,7 @@ static bool can_handle(void)
 	return boot_cpu_has(X86_FEATURE_MCA) && this_cpu_read(mce_num_banks) > BANK;
 }
 
-/* A fixup for machine checks learns that it is one. */
+/* A fixup for machine checks gets the trap number of one. */
 static void handler_runs_machine_check_fixup(struct kunit *test)
 {
 	static const enum page_state states[] = { GOOD, MARKED };
@@ -1404,7 +1404,7 @@ static void fault_desc(const struct fault_param *p, char *desc)
 
 KUNIT_ARRAY_PARAM(fault, fault_params, fault_desc);
 
-/* Those of a left page are told that it is a page fault. The next access has a real one. */
+/* Those of a left page get the trap number of a page fault. The next access is one. */
 static void handler_runs_page_fault_fixup(struct kunit *test)
 {
 	const struct fault_param *param = test->param_value;

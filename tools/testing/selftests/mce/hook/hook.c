@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A module of the selftest, for what no user space can have the kernel do. It
- * does what its parameters say, tells of it as the guest program does, and
+ * does what its parameters ask for, answers as the guest program does, and
  * never stays: init ends with -ECANCELED.
  *
  *   clear_pfn=PFN   call clear_mce_nospec(PFN), as the pmem driver does when

@@ -6,7 +6,7 @@
 # and L1's own console in bochs.KERNEL.console.
 #
 # Bochs' clock has nothing to do with that on the wall: only the limit here
-# says what is hung.
+# names what hangs.
 set -u
 
 lab=$1 kernels=$2 logs=$3 kernel=$4
