@@ -59,6 +59,12 @@ endif
 # those that Debian does not have: check prints that it skips them
 NO_SOURCE := $(shell awk '$$2 == "-" { print $$1 }' scripts/suites)
 
+# before anything is built for it
+BACKENDS := amd bochs kvm kvm-emulated q35 tcg
+ifneq ($(filter-out $(BACKENDS),$(BACKEND)),)
+$(error no backend $(BACKEND): it is one of $(BACKENDS))
+endif
+
 # for scripts/apt-root.sh, for run.sh, and for check.sh
 export MIRROR SECURITY_MIRROR BACKEND KUNIT_TOOL UPSTREAM BUDGET SOURCE CONFIG
 
@@ -94,6 +100,9 @@ $(info note: no patches/$(SERIES): trying $(PATCHDIR), the nearest)
 endif
 endif
 PATCHES := $(addprefix $(CURDIR)/,$(sort $(wildcard $(PATCHDIR)/*.patch)))
+ifeq ($(PATCHES),)
+$(error PATCHDIR=$(PATCHDIR): no patches in it. There are: $(wildcard patches/*))
+endif
 endif
 
 help:

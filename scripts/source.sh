@@ -71,8 +71,12 @@ name=$(basename "$source" | sed 's/\.t\(ar\|xz\|gz\).*//' | tr -c 'A-Za-z0-9.\n-
 case $what in
 name)
 	config=${3:-}
-	[ -z "$config" ] || grep -q '^CONFIG_' "$config" 2>/dev/null || {
-		echo "CONFIG=$config: there is no configuration of a kernel in it" >&2
+	[ -z "$config" ] || [ -r "$config" ] || {
+		echo "CONFIG=$config: no such file, or it cannot be read" >&2
+		exit 2
+	}
+	[ -z "$config" ] || grep -q '^CONFIG_' "$config" || {
+		echo "CONFIG=$config: not the configuration of a kernel" >&2
 		exit 2
 	}
 	id=$({ echo "$source"; [ -z "$config" ] || cat "$config"; } | cksum | cut -d ' ' -f 1)
