@@ -18,21 +18,24 @@ l1_initrd() {
 }
 
 # l1_split LOGS KERNEL BACKEND: what L1 reports on standard input, into one log a
-# scenario, as it comes; and how long each took, into LOGS/seconds
+# scenario, line by line as it comes (an awk waits until its buffer is full); and how
+# long each took, into LOGS/seconds
 l1_split() {
-	awk -v logs="$1" -v kernel="$2" -v backend="$3" '
-		function now(	t) {
-			"date +%s" | getline t
-			close("date +%s")
-			return t
-		}
-		/^l1: (run|done)/ {
-			if (name)
-				print name, kernel, backend, now() - since >>(logs "/seconds")
-			name = $3
-			since = now()
-		}
-		/^l1: run / { out = logs "/" $3 "." kernel ".log"; next }
-		/^l1: / { out = "" }
-		out { print > out; fflush(out) }'
+	name=
+	while IFS= read -r line || [ -n "$line" ]; do
+		case $line in
+		"l1: "*)
+			[ -z "$name" ] ||
+				echo "$name $2 $3 $(($(date +%s) - since))" >>"$1/seconds"
+			exec 3>&-
+			name=${line#"l1: run "}
+			[ "$name" != "$line" ] || name=
+			[ -z "$name" ] || exec 3>"$1/$name.$2.log" || exit 1
+			since=$(date +%s)
+			;;
+		*)
+			[ -z "$name" ] || printf '%s\n' "$line" >&3
+			;;
+		esac
+	done
 }
