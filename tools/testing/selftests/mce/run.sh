@@ -79,18 +79,22 @@ lacks() {
 # SCENARIO KERNEL BACKEND EXPECT... of all that is to be run
 rows=$logs/rows
 awk -v tree="$series" -v only=" $* " -v under_test=" $under_test " '
+	# by its name, or by what it begins with, if that is no name: amd, amd-soak
+	function is_asked_for(name) {
+		if (only !~ /[^ ]/ || index(only, " " name " "))
+			return 1
+		while (sub(/-[^-]*$/, "", name))
+			if (!(name in names) && index(only, " " name " "))
+				return 1
+		return 0
+	}
 	/^#/ || !NF { next }
 	NR == FNR {
 		names[$1]
 		next
 	}
 	!index("," $2 ",", "," tree ",") && $2 != "*" { next }
-	only ~ /[^ ]/ {
-		group = $1
-		sub(/-.*/, "", group)
-		if (!index(only, " " $1 " ") && (group in names || !index(only, " " group " ")))
-			next
-	}
+	!is_asked_for($1) { next }
 	{
 		n = split($3 == "*" ? "unpatched patched" : $3, kernel, " ")
 		for (i = 1; i <= n; i++) {
