@@ -59,18 +59,19 @@ endif
 # those that Debian does not have: check prints that it skips them
 NO_SOURCE := $(shell awk '$$2 == "-" { print $$1 }' scripts/suites)
 
-# before anything is built for it
-BACKENDS := amd bochs kvm kvm-emulated q35 tcg
-ifneq ($(filter-out $(BACKENDS),$(BACKEND)),)
-$(error no backend $(BACKEND): it is one of $(BACKENDS))
-endif
-
 # for scripts/apt-root.sh, for run.sh, and for check.sh
 export MIRROR SECURITY_MIRROR BACKEND KUNIT_TOOL UPSTREAM BUDGET SOURCE CONFIG
 
 goals := $(or $(MAKECMDGOALS),help)
 ifneq ($(words $(CURDIR)),1)
 $(error make cannot work in "$(CURDIR)": the path must not have blanks)
+endif
+# before anything is built for it
+BACKENDS := amd bochs kvm kvm-emulated q35 tcg
+ifneq ($(filter check demo try,$(goals)),)
+ifneq ($(filter-out $(BACKENDS),$(BACKEND)),)
+$(error no backend $(BACKEND): it is one of $(BACKENDS))
+endif
 endif
 ifneq ($(filter-out help,$(goals)),)
 ifndef BUILD_LOCKED
@@ -109,13 +110,13 @@ help:
 	@sed -n 's/^#: //p' $(firstword $(MAKEFILE_LIST))
 .PHONY: help
 
-#: Targets (TREE is a kernel series, 6.12 when not given, all of them for check):
+#: Targets (TREE is a kernel series, 6.12 when not given, all of them for check and bench):
 #:
 #:   make demo [TREE=7.3]     fetch, build and run: the failure before, the living guest after
 #:   make try KERNEL=FILE|PACKAGE [CONFIG=FILE] [BACKEND=tcg]
 #:                            is that kernel affected? a bzImage, or Debian's linux-image-*
 #:   make check [TREE=7.3] [SCENARIO=replug] [BACKEND=bochs]
-#:                            lint and all scenarios, or one, against what they must do
+#:                            all tests, or one scenario, or a group of them (SCENARIO=amd)
 #:   make lint [TREE=7.3]     only our C and shell, and the series as it is exported, built in many ways
 #:   make grades [TREE=7.3]   only the kernels' grading of machine checks, compared
 #:   make kunit [TREE=7.3]    only the KUnit suite, as a guest and on bare metal
@@ -133,15 +134,15 @@ help:
 #:   make export [TREE=7.3] [FOR=stable|debian]
 #:                            the series as mails, the fix for stable, or for Debian's package, in out/TREE
 #:   make debian [TREE=7.3]   prove that Debian's source package takes the latter
-#:   make between             only which patches apply to the series that have none of their own
+#:   make between             apply the patches to series that have none of their own, and compile
 #:   make deps                only the Debian packages that all this needs
 #:   make clean               remove what was built, keep the fetched sources
 #:   make distclean           remove build/
 #:   make help                this list
 #:
 #: UPSTREAM='ID none' names the commits in mainline to FOR=stable, or that there is none.
-#: SOURCE=/path/to/linux takes that tree, which is only read, in place of TREE: a git work tree, an
-#: unpacked one, or a tarball; with CONFIG=/path/to/config, built in that configuration.
+#: SOURCE=/path/to/linux takes that tree, which is only read, in place of TREE (not for debian): a git
+#: work tree, an unpacked one, or a tarball; with CONFIG=/path/to/config, built in that configuration.
 #: PATCHDIR=patches/6.1 takes the patches of that folder.
 #: BUDGET=MINUTES has check skip what has not come to its end by then.
 #: MIRROR= and SECURITY_MIRROR= name other Debian mirrors than those of this machine's apt.
@@ -201,7 +202,7 @@ mutate: $(T)/patched.bzImage $(B)/$(L1_TREE)/source
 .PHONY: mutate
 
 bench:
-	@status=0; for tree in $(filter-out $(NO_SOURCE),$(CHECK)); do \
+	@status=0; for tree in $(or $(filter-out $(NO_SOURCE),$(CHECK)),$(CHECK)); do \
 		$(MAKE) --no-print-directory kernels lab TREE=$$tree && \
 		scripts/bench/bench.sh $(LAB) $(B)/$$tree $(LOG)/$$tree/bench $$tree || status=1; \
 	done; exit $$status
@@ -209,13 +210,13 @@ bench:
 
 soak:
 	@scripts/number.sh N 1 '$(N)' && scripts/number.sh SEED 0 '$(SEED)'
-	@$(MAKE) --no-print-directory kernels lab
+	@$(MAKE) --no-print-directory kernels lab TREE=$(TREE)
 	@scripts/soak.sh $(LAB) $(T) $(LOG)/$(TREE)/soak $(TREE) $(N) $(SEED)
 .PHONY: soak
 
 fuzz:
 	@scripts/number.sh SEED 0 '$(SEED)' && scripts/fuzz/fuzz.sh -n $(WHAT)
-	@$(MAKE) --no-print-directory kernels lab
+	@$(MAKE) --no-print-directory kernels lab TREE=$(TREE)
 	@scripts/fuzz/fuzz.sh $(LAB) $(T) $(LOG)/$(TREE)/fuzz $(TREE) $(SEED) $(WHAT)
 .PHONY: fuzz
 
@@ -255,8 +256,8 @@ $(T)/source: FORCE | deps
 # what it is of is what it is compared with
 $(T)/upstream: $(T)/source
 	@: >$@
-FORCE:
 endif
+FORCE:
 
 $(B)/%/source: | deps
 	@$(STEP) $(LOG)/fetch-$*.log "fetch linux-source-$*" scripts/fetch.sh $* $(@D)
@@ -276,8 +277,12 @@ $(B)/%/unpatched.bzImage: $(B)/%/source $(L1_CONFIG)
 		$(SELFTEST)/kernel.sh $(call BASE_OF,$*) $(@D)/unpatched $@ $(call CONFIG_OF,$*)
 	@sed -n '/^the lab changes/p; /^  CONFIG_/p' $(LOG)/$*/unpatched.log
 
+# which folder it is of: PATCHDIR= may name another each time
+$(T)/patchdir: FORCE | $(T)/source
+	@echo '$(PATCHDIR)' | cmp -s - $@ || echo '$(PATCHDIR)' >$@
+
 # the folder as well: a patch that comes or goes changes nothing else
-$(T)/patched.bzImage: $(T)/unpatched.bzImage $(PATCHES) $(PATCHDIR)
+$(T)/patched.bzImage: $(T)/unpatched.bzImage $(PATCHES) $(PATCHDIR) $(T)/patchdir
 	@$(STEP) $(LOG)/$(TREE)/apply.log "apply $(PATCHDIR)" \
 		scripts/apply.sh $(T)/unpatched $(T)/patched $(PATCHES)
 	@$(SELFTEST)/objects.sh $(T)/unpatched/obj $(T)/patched/obj

@@ -194,8 +194,15 @@ if [ -z "$scenario" ] && ! scripts/report/report.sh -c "$build/log" "$build/repo
 	echo "not ok - report"
 	failed=$((failed + 1))
 fi
-[ -n "$scenario" ] || [ "${trees#* }" = "$trees" ] ||
-	scripts/report/results.sh "$build/log" Documentation/results.md
+with_source=$(for tree in $trees; do
+	grep -q "^${tree}[[:space:]]*-[[:space:]]" scripts/suites || echo "$tree"
+done)
+# shellcheck disable=SC2086 # a list of words
+if [ -z "$scenario" ] && [ "${trees#* }" != "$trees" ] &&
+	! scripts/report/results.sh "$build/log" Documentation/results.md $with_source; then
+	echo "not ok - results"
+	failed=$((failed + 1))
+fi
 echo "$((passed - skipped)) passed, $failed failed, $skipped skipped"
 # a deadline is no excuse for a run that shows nothing
 if [ -n "$DEADLINE" ] && [ -z "$scenario" ] && ! grep -q . "$build/log/${trees%% *}/check/verdicts" 2>/dev/null; then

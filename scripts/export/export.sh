@@ -176,17 +176,19 @@ table() {
 	awk -F ' *[|] *' -v series="$series" '
 		/^## / {
 			version = substr($0, 4)
-			sub(/-.*/, "", version)
-			here = index(version ".", series ".") == 1
-			if (here)
+			sub(/[-~].*/, "", version)
+			here = !found && index(version ".", series ".") == 1
+			if (here) {
+				found = 1
 				print version
+			}
 		}
 		here && /^[|]/ && $2 !~ /^---/ {
 			if ($2 == "scenario")
 				$3 = "unpatched"
 			sub(/ DIMM pages usable/, " pages", $3)
 			sub(/ DIMM pages usable/, " pages", $4)
-			printf "  %-17s  %-36s  %s\n", $2, $3, $4
+			printf "  %-24s  %-36s  %s\n", $2, $3, $4
 		}' Documentation/results.md
 }
 

@@ -1,47 +1,50 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# results.sh LOGS OUT
-# Documentation/results.md, OUT, of what `make check` left in LOGS: a table for each tree whose
-# scenarios were all run, with this version. export.sh reads it. Exit status 1 when there is no such
-# tree; OUT is then as it was.
+# results.sh LOGS OUT TREE...
+# Documentation/results.md, OUT, of what one run of check.sh on TREEs left in LOGS: a table for
+# each. export.sh reads it. When the scenarios of a TREE were not all run, or one failed, OUT stays
+# as it is, and a line names the tree. Exit status 1 when OUT cannot be written.
 set -u
 
 here=$(dirname "$0")
 table=$here/../../tools/testing/selftests/mce/table.sh
 logs=$1 out=$2
-commit=$("$here/../commit.sh")
+shift 2
 
-versions=$(cut -d '|' -f 2 "$logs"/*/check/version 2>/dev/null | sort -Vu)
-dirs=
-for version in $versions; do
-	for dir in "$logs"/*/check; do
-		[ "$(cat "$dir/commit" 2>/dev/null)" = "$commit" ] || continue
-		grep -q "|$version\$" "$dir/version" || continue
-		if grep -q 'SKIP no time left\|^not ok' "$dir/results.ktap"; then
-			echo "results.sh: left out $version: $(grep -m 1 'SKIP no time left\|^not ok' \
-				"$dir/results.ktap")" >&2
-			continue
-		fi
-		dirs="$dirs $dir"
-	done
-done
-if [ -z "$dirs" ]; then
-	echo "results.sh: no tree of which all scenarios were run with $commit: run make check" >&2
+die() {
+	echo "results.sh: $*" >&2
 	exit 1
-fi
+}
+
+dirs=
+for tree in $(printf '%s\n' "$@" | sort -V); do
+	dir=$logs/$tree/check
+	planned=$(sed -n 's/^1\.\.//p' "$dir/results.ktap" 2>/dev/null)
+	whole=$(grep -c '^ok ' "$dir/results.ktap" 2>/dev/null)
+	if [ -z "$planned" ] || [ "$planned" != "$whole" ] ||
+		grep -q 'SKIP no time left' "$dir/results.ktap"; then
+		echo "# $out stays as it is: of $tree, not all scenarios were run and passed"
+		exit 0
+	fi
+	dirs="$dirs $dir"
+done
 
 trap 'rm -f "$out.new"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
 {
-	cat "$here/results.head"
-	# shellcheck disable=SC2086 # a list of words
-	cat <<-END
-		These are of version $commit, and were made with
+	cat "$here/results.head" || exit 1
+	cat <<-END || exit 1
+		These are of version $("$here/../commit.sh"), and were made with
 		$(qemu-system-x86_64 --version | sed -n '1s/ *(.*//p') on $(. /etc/os-release && echo "$PRETTY_NAME"). The guests were run by:
 
-		$(for dir in $dirs; do sed 's/ (see .*//; s/^/- /' "$dir/backend"; done | sort -u)
 	END
 	for dir in $dirs; do
-		printf '\n## %s\n\n' "$(cut -d '|' -f 2 "$dir/version")"
-		"$table" "$dir"
+		sed 's/ (see .*//; s/^/- /' "$dir/backend" || exit 1
+	done | sort -u
+	for dir in $dirs; do
+		printf '\n## %s\n\n' "$(cut -d '|' -f 2 "$dir/version")" || exit 1
+		"$table" "$dir" || exit 1
 	done
-} >"$out.new" && mv "$out.new" "$out"
+} >"$out.new" || die "cannot write $out.new: is the disk full?"
+mv "$out.new" "$out" || die "cannot write $out"

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # run.sh [-k KERNEL | -m MISSING] LAB KERNELS LOGS TREE [SCENARIO...]
-# Run the scenarios of the table "scenarios" for TREE, all or those named (amd, which none is
-# called, is all of amd-*), on KERNELS/unpatched.bzImage and KERNELS/patched.bzImage, as many
+# Run the scenarios of the table "scenarios" for TREE, all or those named (a beginning up to a
+# hyphen that none is called, such as amd, is all of amd-*), on KERNELS/unpatched.bzImage and KERNELS/patched.bzImage, as many
 # at a time as this machine has CPUs. LAB is where the Makefile here built (vmm,
 # guest.cpio, l1.cpio, amd.cpio), with L1's kernel without and with the patches in
 # lab/ (stock.bzImage, l1.bzImage); beside each kernel under test is its

@@ -95,7 +95,8 @@ done | awk -F '|' -v list="$list" '
 			print line
 		}
 	}'
-[ -n "$evidence" ] || exit 0
+status=$?
+[ -n "$evidence" ] || exit "$status"
 
 echo
 for logs; do

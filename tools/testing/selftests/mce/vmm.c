@@ -775,7 +775,7 @@ bool is_sigbus(const char *code_lsb)
 }
 
 /*
- * An action optional record without a SIGBUS to any process. An AMD guest's bank holds one,
+ * An action optional record, without waiting for a SIGBUS. An AMD guest's bank holds one,
  * until it is polled: the next, which settle() sends, has to wait for that.
  */
 bool report_quietly(uint64_t gpa, uint64_t misc)

@@ -64,7 +64,10 @@ reader=$!
 # of input ends Bochs when the machine has stopped.
 echo c | timeout --foreground -k 5 $((200 + $# * wall_limit)) bochs -q -f "$work/bochsrc" \
 	>"$logs/bochs.$kernel.stderr" 2>&1
-# it is at its end by now, unless Bochs never opened the other
-sleep 2
+# it reads on to the end, unless Bochs never opened the other side
+for _ in $(seq 60); do
+	kill -0 "$reader" 2>/dev/null || break
+	sleep 1
+done
 kill "$reader" 2>/dev/null
 wait "$reader" 2>/dev/null
