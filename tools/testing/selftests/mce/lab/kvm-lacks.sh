@@ -22,8 +22,7 @@ lacks() {
 if [ ! -r /dev/kvm ] || [ ! -w /dev/kvm ]; then
 	lacks "$(id -un) may not use /dev/kvm: it takes root or the group kvm"
 fi
-grep -qwE 'vmx|svm' /proc/cpuinfo || lacks "this machine's CPU shows neither VMX nor SVM:" \
-	"what it runs has no KVM"
+grep -qwE 'vmx|svm' /proc/cpuinfo || lacks "this CPU has neither VMX nor SVM in /proc/cpuinfo"
 for nested in /sys/module/kvm_*/parameters/nested; do
 	case $(cat "$nested" 2>/dev/null) in
 	N | 0)
