@@ -68,7 +68,8 @@ fi
 
 # ---- the series, as commits
 
-make --no-print-directory -s TREE="$tree" "$PWD/$source/source"
+# below another make, as series.sh unsets that: TREE is what that made of SOURCE
+MAKELEVEL=${MAKELEVEL:-1} make --no-print-directory -s TREE="$tree" "$PWD/$source/source"
 read -r package version suite <"$source/source"
 set -- "$patchdir"/*.patch
 [ "$for" = list ] || {
