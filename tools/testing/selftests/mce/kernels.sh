@@ -82,7 +82,8 @@ else
 	cp "$out/patched.bzImage" "$out/stock.bzImage"
 	"$here/objects.sh" "$work/guest/obj" "$work/l1/obj"
 	# newer than what was built from the others
-	(cd "$work/l1" && git apply --numstat "$here"/lab/*.patch | cut -f 3 | xargs touch)
+	(cd "$work/l1" && GIT_CEILING_DIRECTORIES=$work git apply --numstat "$here"/lab/*.patch |
+		cut -f 3 | xargs touch)
 	step l1.log "build L1's kernel, for Intel guests on SVM" "$here/kernel.sh" "$work/l1" \
 		"$out/l1.bzImage" "$@" || reason="the kernel of L1 cannot be built from $version"
 fi
