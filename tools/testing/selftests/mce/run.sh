@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # run.sh [-k KERNEL | -m MISSING] LAB KERNELS LOGS TREE [SCENARIO...]
 # Run the scenarios of the table "scenarios" for TREE, all or those named (a beginning up to a
-# hyphen that none is called, such as amd, is all of amd-*), on KERNELS/unpatched.bzImage and KERNELS/patched.bzImage, as many
-# at a time as this machine has CPUs. LAB is where the Makefile here built (vmm,
-# guest.cpio, l1.cpio, amd.cpio), with L1's kernel without and with the patches in
-# lab/ (stock.bzImage, l1.bzImage); beside each kernel under test is its
+# hyphen that none is called, such as amd, is all of amd-*), on KERNELS/unpatched.bzImage
+# and KERNELS/patched.bzImage, as many at a time as this machine has CPUs. LAB is where the
+# Makefile here built (vmm, guest.cpio, l1.cpio, amd.cpio), with L1's kernel without and with
+# the patches in lab/ (stock.bzImage, l1.bzImage); beside each kernel under test is its
 # KERNEL.hook.cpio (hook/build.sh). LOGS gets the console of every run,
 # SCENARIO.KERNEL.log, the verdicts, and results.ktap, which is also printed;
 # table.sh makes a table of one or more LOGS.
