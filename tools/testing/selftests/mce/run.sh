@@ -164,7 +164,7 @@ awk -v instead="$instead" '
 	{ print }' "$rows" >"$rows.new" || die "cannot write $rows: is the disk full?"
 mv "$rows.new" "$rows"
 
-for backend in tcg amd bochs q35 kvm-amd kvm-broadcast kvm kvm-emulated; do
+for backend in kvm amd tcg kvm-amd bochs kvm-broadcast q35 kvm-emulated; do
 	if ! grep -q "^[^ ]* [^ ]* $backend " "$rows" || [ -n "$(lacks "$backend")" ]; then
 		continue
 	fi
