@@ -33,7 +33,10 @@ version=$(cut -d ' ' -f 2 "$kernels/source" 2>/dev/null) || version=$tree
 . "$here/../driver.sh"
 begin
 driver "$here/cost.c" "$lab" "$kernels"
-gcc -O2 -Wall -shared -fPIC -o "$logs/count.so" "$here/count.c" || die "cannot compile count.c"
+# the lowest version of the interface that QEMU takes, see plugin.h
+major=$(qemu-system-x86_64 --version | sed -n '1s/.*version \([0-9]*\).*/\1/p')
+gcc -O2 -Wall -shared -fPIC -DPLUGIN_VERSION=$((${major:-0} >= 9 ? 2 : 1)) \
+	-o "$logs/count.so" "$here/count.c" || die "cannot compile count.c"
 for kernel in unpatched patched; do
 	{
 		cat "$kernels/$kernel/obj/System.map" && nm "$lab/guest" | grep -w on_sigbus

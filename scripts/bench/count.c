@@ -287,7 +287,7 @@ static bool read_symbols(const char *path)
 	return true;
 }
 
-int qemu_plugin_version = 1;
+int qemu_plugin_version = PLUGIN_VERSION;
 
 int qemu_plugin_install(unsigned long id, const void *info, int argc, char **argv)
 {

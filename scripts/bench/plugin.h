@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What count.c uses of the interface, version 1 of it (QEMU's documentation, "QEMU TCG
- * Plugins"): Debian has QEMU with it, but no header.
+ * What count.c uses of the interface (QEMU's documentation, "QEMU TCG Plugins"): Debian has
+ * QEMU with it, but no header. Nothing of this differs between version 1, QEMU 7.2's, and
+ * version 2, the lowest that QEMU 10.0 takes.
  */
 #ifndef BENCH_PLUGIN_H
 #define BENCH_PLUGIN_H
 
 #include <stddef.h>
+
+#ifndef PLUGIN_VERSION
+#define PLUGIN_VERSION 1
+#endif
 
 struct qemu_plugin_tb;
 struct qemu_plugin_insn;
