@@ -77,9 +77,9 @@ else
 	if [ ! -s "$dir/source" ]; then
 		scripts/step.sh "$build/log/try-$kernel.log" "fetch $kernel" \
 			$here/fetch.sh "$kernel" "$dir" || {
-			rm -rf "$dir"
-			exit 2
-		}
+				rm -rf "$dir"
+				exit 2
+			}
 	fi
 	version=$($here/image.py version "$dir/image" 2>&1) || cannot "$version"
 	if [ -n "$config" ]; then
