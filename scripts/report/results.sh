@@ -22,7 +22,7 @@ for tree in $(printf '%s\n' "$@" | sort -V); do
 	planned=$(sed -n 's/^1\.\.//p' "$dir/results.ktap" 2>/dev/null)
 	whole=$(grep -c '^ok ' "$dir/results.ktap" 2>/dev/null)
 	if [ -z "$planned" ] || [ "$planned" != "$whole" ] ||
-		grep -q 'SKIP no time left' "$dir/results.ktap"; then
+		grep -q '# SKIP' "$dir/results.ktap"; then
 		echo "# $out stays as it is: of $tree, not all scenarios were run and passed"
 		exit 0
 	fi
