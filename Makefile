@@ -7,7 +7,7 @@ ifeq ($(MAKELEVEL),0)
 ifneq ($(origin TREE),undefined)
 $(error SOURCE= and TREE= exclude each other: SOURCE names the tree)
 endif
-TREE := $(shell scripts/source.sh name '$(SOURCE)' '$(CONFIG)')
+TREE := $(shell scripts/fetch/own-tree.sh name '$(SOURCE)' '$(CONFIG)')
 ifeq ($(TREE),)
 $(error no tree to work on)
 endif
@@ -32,7 +32,7 @@ T := $(B)/$(TREE)
 LAB := $(B)/lab
 LOG := $(B)/log
 SELFTEST := tools/testing/selftests/mce
-STEP := scripts/step.sh
+STEP := scripts/build/step.sh
 
 # L1's kernel comes from one tree, whatever tree the guest is: it is a part of
 # the lab and not under test.
@@ -57,9 +57,9 @@ CHECK := $(filter 6.12 7.3,$(shell cd patches && ls)) \
 endif
 
 # those that Debian does not have: check prints that it skips them
-NO_SOURCE := $(shell awk '$$2 == "-" { print $$1 }' scripts/suites)
+NO_SOURCE := $(shell awk '$$2 == "-" { print $$1 }' scripts/fetch/debian-suites)
 
-# for scripts/apt-root.sh, for run.sh, and for check.sh
+# for scripts/fetch/apt.sh, for run.sh, and for check.sh
 export MIRROR SECURITY_MIRROR BACKEND KUNIT_TOOL UPSTREAM BUDGET SOURCE CONFIG
 
 goals := $(or $(MAKECMDGOALS),help)
@@ -77,7 +77,7 @@ ifneq ($(filter-out help,$(goals)),)
 ifndef BUILD_LOCKED
 # not with make -n
 ifeq ($(findstring n,$(firstword -$(MAKEFLAGS))),)
-$(shell scripts/lock.sh $$PPID)
+$(shell scripts/build/lock.sh $$PPID)
 ifneq ($(.SHELLSTATUS),0)
 $(error nothing was done)
 endif
@@ -90,8 +90,8 @@ endif
 
 # kernels are built with -j each, and two of these in one directory get in each other's way
 .NOTPARALLEL:
-ifneq ($(filter-out help clean distclean deps between report try try-programs,$(goals)),)
-PATCHDIR := $(shell scripts/patchdir.sh '$(SERIES)')
+ifneq ($(filter-out help clean distclean deps other-series report try try-programs,$(goals)),)
+PATCHDIR := $(shell . scripts/lib.sh; patchdir '$(SERIES)')
 ifeq ($(PATCHDIR),)
 $(error no tree to work on)
 endif
@@ -118,7 +118,7 @@ help:
 #:   make check [TREE=7.3] [SCENARIO=replug] [BACKEND=bochs]
 #:                            all tests, or one scenario, or a group of them (SCENARIO=amd)
 #:   make lint [TREE=7.3]     only our C and shell, and the series as it is exported, built in many ways
-#:   make grades [TREE=7.3]   only the kernels' grading of machine checks, compared
+#:   make grading [TREE=7.3]  only the kernels' grading of machine checks, compared
 #:   make kunit [TREE=7.3]    only the KUnit suite, as a guest and on bare metal
 #:   make kunit-plain [TREE=7.3]
 #:                            the same with kunit.py as people call it, as a guest: a kernel from nothing
@@ -134,7 +134,7 @@ help:
 #:   make export [TREE=7.3] [FOR=stable|debian]
 #:                            the series as mails, the fix for stable, or for Debian's package, in out/TREE
 #:   make debian [TREE=7.3]   prove that Debian's source package takes the latter
-#:   make between             apply the patches to series that have none of their own, and compile
+#:   make other-series        apply the patches to series that have none of their own, and compile
 #:   make deps                only the Debian packages that all this needs
 #:   make clean               remove what was built, keep the fetched sources
 #:   make distclean           remove build/
@@ -152,11 +152,11 @@ PROGRAMS = $(MAKE) --no-print-directory -s -C $(SELFTEST) LACKS= OUTPUT=$(LAB) \
 
 # the failure before, on the kernel that Debian ships: it takes no build
 first:
-	@[ -n '$(SCENARIO)$(SOURCE)' ] || scripts/try/try.sh linux-image-$(TREE) || :
+	@[ -n '$(SCENARIO)$(SOURCE)' ] || scripts/check/try/try.sh linux-image-$(TREE) || :
 .PHONY: first
 
 try:
-	@scripts/try/try.sh '$(KERNEL)' '$(CONFIG)' '$(BACKEND)'
+	@scripts/check/try/try.sh '$(KERNEL)' '$(CONFIG)' '$(BACKEND)'
 .PHONY: try
 
 # what q35 takes
@@ -173,68 +173,68 @@ demo: first kernels lab
 .PHONY: demo
 
 check: | budget deps
-	@scripts/check.sh '$(CHECK)' '$(SCENARIO)'
+	@scripts/check/check.sh '$(CHECK)' '$(SCENARIO)'
 .PHONY: check
 
 budget:
-	@[ -z '$(BUDGET)' ] || scripts/number.sh BUDGET 1 '$(BUDGET)'
+	@[ -z '$(BUDGET)' ] || { . scripts/lib.sh; number BUDGET 1 '$(BUDGET)'; }
 .PHONY: budget
 
 lint: $(T)/patched.bzImage $(T)/upstream $(B)/lint/sparse
-	@scripts/lint/lint.sh $(T)/unpatched; status=$$?; \
-		scripts/lint/series.sh $(T) $(PATCHDIR) $(B)/lint/sparse && exit $$status
+	@scripts/check/lint/lint.sh $(T)/unpatched; status=$$?; \
+		scripts/check/lint/series.sh $(T) $(PATCHDIR) $(B)/lint/sparse && exit $$status
 .PHONY: lint
 
-grades: $(T)/patched.bzImage
-	@scripts/grades/grades.sh $(T)
-.PHONY: grades
+grading: $(T)/patched.bzImage
+	@scripts/check/grading/grading.sh $(T)
+.PHONY: grading
 
 kunit: $(T)/patched.bzImage $(B)/$(L1_TREE)/source
-	@scripts/kunit/kunit.sh $(T)/patched $(KUNIT_TOOL) $(LOG)/$(TREE)/kunit
+	@scripts/check/kunit/kunit.sh $(T)/patched $(KUNIT_TOOL) $(LOG)/$(TREE)/kunit
 .PHONY: kunit
 
 kunit-plain: $(T)/patched.bzImage
-	@scripts/kunit/plain.sh $(T)/patched $(LOG)/$(TREE)/kunit
+	@scripts/check/kunit/plain.sh $(T)/patched $(LOG)/$(TREE)/kunit
 .PHONY: kunit-plain
 
 mutate: $(T)/patched.bzImage $(B)/$(L1_TREE)/source
-	@scripts/kunit/mutate.sh $(notdir $(PATCHDIR)) $(T) $(KUNIT_TOOL) $(MUTATION)
+	@scripts/check/kunit/mutate.sh $(notdir $(PATCHDIR)) $(T) $(KUNIT_TOOL) $(MUTATION)
 .PHONY: mutate
 
 bench:
 	@status=0; for tree in $(or $(filter-out $(NO_SOURCE),$(CHECK)),$(CHECK)); do \
 		$(MAKE) --no-print-directory kernels lab TREE=$$tree && \
-		scripts/bench/bench.sh $(LAB) $(B)/$$tree $(LOG)/$$tree/bench $$tree || status=1; \
+		scripts/measure/bench/bench.sh $(LAB) $(B)/$$tree $(LOG)/$$tree/bench $$tree || status=1; \
 	done; exit $$status
 .PHONY: bench
 
 soak:
-	@scripts/number.sh N 1 '$(N)' && scripts/number.sh SEED 0 '$(SEED)'
+	@. scripts/lib.sh; number N 1 '$(N)' && number SEED 0 '$(SEED)'
 	@$(MAKE) --no-print-directory kernels lab TREE=$(TREE)
-	@scripts/soak.sh $(LAB) $(T) $(LOG)/$(TREE)/soak $(TREE) $(N) $(SEED)
+	@scripts/check/soak.sh $(LAB) $(T) $(LOG)/$(TREE)/soak $(TREE) $(N) $(SEED)
 .PHONY: soak
 
 fuzz:
-	@scripts/number.sh SEED 0 '$(SEED)' && scripts/fuzz/fuzz.sh -n $(WHAT)
+	@. scripts/lib.sh; number SEED 0 '$(SEED)' && scripts/check/fuzz/fuzz.sh -n $(WHAT)
 	@$(MAKE) --no-print-directory kernels lab TREE=$(TREE)
-	@scripts/fuzz/fuzz.sh $(LAB) $(T) $(LOG)/$(TREE)/fuzz $(TREE) $(SEED) $(WHAT)
+	@scripts/check/fuzz/fuzz.sh $(LAB) $(T) $(LOG)/$(TREE)/fuzz $(TREE) $(SEED) $(WHAT)
 .PHONY: fuzz
 
 report: | deps
-	@scripts/report/report.sh $(LOG) $(B)/report.html
+	@scripts/measure/report/report.sh $(LOG) $(B)/report.html
 .PHONY: report
 
 export:
-	@scripts/export/export.sh '$(TREE)' '$(PATCHDIR)' '$(FOR)' out
+	@scripts/release/export.sh '$(TREE)' '$(PATCHDIR)' '$(FOR)' out
 .PHONY: export
 
 debian: $(T)/source
-	@scripts/debian.sh $(T) $(PATCHDIR)
+	@scripts/release/debian.sh $(T) $(PATCHDIR)
 .PHONY: debian
 
-between: | deps
-	@scripts/between.sh $(B)/between
-.PHONY: between
+other-series: | deps
+	@scripts/check/other-series.sh $(B)/other-series
+.PHONY: other-series
 
 kernels: $(T)/unpatched.hook.cpio $(T)/patched.hook.cpio
 lab: $(LAB)/stock.bzImage $(LAB)/l1.bzImage programs
@@ -243,7 +243,7 @@ programs: $(LAB)/qemu-amd
 .PHONY: kernels lab programs
 
 deps:
-	@scripts/deps.sh
+	@scripts/fetch/deps.sh
 .PHONY: deps
 
 # ---- files
@@ -252,7 +252,7 @@ ifdef SOURCE
 # it may have changed
 $(T)/source: FORCE | deps
 	@$(STEP) $(LOG)/$(TREE)/take.log "copy $(SOURCE), where it has changed" \
-		scripts/source.sh take '$(SOURCE)' $(@D)
+		scripts/fetch/own-tree.sh take '$(SOURCE)' $(@D)
 # what it is of is what it is compared with
 $(T)/upstream: $(T)/source
 	@: >$@
@@ -260,7 +260,7 @@ endif
 FORCE:
 
 $(B)/%/source: | deps
-	@$(STEP) $(LOG)/fetch-$*.log "fetch linux-source-$*" scripts/fetch.sh $* $(@D)
+	@$(STEP) $(LOG)/fetch-$*.log "fetch linux-source-$*" scripts/fetch/fetch.sh source $* $(@D)
 
 # absolute, as the kernel's build is elsewhere; the kernel of L1's tree can be L1's, too
 GUEST_CONFIG := $(addprefix $(CURDIR)/$(SELFTEST)/,needs.config guest.config config)
@@ -284,7 +284,7 @@ $(T)/patchdir: FORCE | $(T)/source
 # the folder as well: a patch that comes or goes changes nothing else
 $(T)/patched.bzImage: $(T)/unpatched.bzImage $(PATCHES) $(PATCHDIR) $(T)/patchdir
 	@$(STEP) $(LOG)/$(TREE)/apply.log "apply $(PATCHDIR)" \
-		scripts/apply.sh $(T)/unpatched $(T)/patched $(PATCHES)
+		scripts/build/apply.sh $(T)/unpatched $(T)/patched $(PATCHES)
 	@$(SELFTEST)/objects.sh $(T)/unpatched/obj $(T)/patched/obj
 	@$(STEP) $(LOG)/$(TREE)/patched.log "build the guest kernel $(TREE), patched" \
 		$(SELFTEST)/kernel.sh $(call BASE_OF,$(TREE)) $(T)/patched $@ $(call CONFIG_OF,$(TREE))
@@ -298,7 +298,7 @@ $(T)/%.hook.cpio: $(T)/%.bzImage $(HOOK)/hook.c $(HOOK)/Makefile $(HOOK)/build.s
 ifndef SOURCE
 $(T)/upstream: $(T)/source
 	@$(STEP) $(LOG)/fetch-upstream-$(TREE).log "fetch the upstream tarball of $(TREE)" \
-		scripts/fetch-upstream.sh $(T)
+		scripts/fetch/fetch.sh upstream $(T)
 endif
 
 L1_PATCHES := $(addprefix $(CURDIR)/,$(wildcard $(SELFTEST)/lab/*.patch))
@@ -310,21 +310,21 @@ $(LAB)/stock.bzImage: $(B)/$(L1_TREE)/unpatched.bzImage
 $(LAB)/l1.bzImage: $(B)/$(L1_TREE)/unpatched.bzImage $(L1_PATCHES)
 	@mkdir -p $(@D)
 	@$(STEP) $(LOG)/l1-apply.log "apply $(SELFTEST)/lab" \
-		scripts/apply.sh $(B)/$(L1_TREE)/unpatched $(LAB)/l1 $(L1_PATCHES)
+		scripts/build/apply.sh $(B)/$(L1_TREE)/unpatched $(LAB)/l1 $(L1_PATCHES)
 	@$(SELFTEST)/objects.sh $(B)/$(L1_TREE)/unpatched/obj $(LAB)/l1/obj
 	@$(STEP) $(LOG)/l1.log "build L1's kernel, $(L1_TREE) with KVM for Intel guests on SVM" \
 		$(SELFTEST)/kernel.sh $(LAB)/l1 $@ $(L1_CONFIG)
 
 $(LAB)/qemu-amd: | deps
 	@mkdir -p $(@D)
-	@$(STEP) $(LOG)/fetch-qemu.log "find a QEMU with SUCCOR for AMD guests" scripts/fetch-qemu.sh $@
+	@$(STEP) $(LOG)/fetch-qemu.log "find a QEMU with SUCCOR for AMD guests" scripts/fetch/fetch.sh qemu $@
 
 $(B)/lint/sparse: | deps
 	@mkdir -p $(@D)
-	@$(STEP) $(LOG)/fetch-sparse.log "find a sparse for the newest trees" scripts/fetch-sparse.sh $@
+	@$(STEP) $(LOG)/fetch-sparse.log "find a sparse for the newest trees" scripts/fetch/fetch.sh sparse $@
 
 clean:
-	rm -rf $(LAB) $(LOG) $(B)/*/patched $(B)/*/mutant $(B)/*/kunit-mutant $(B)/*/unpatched/obj $(B)/*/grades $(B)/*/series $(B)/*/mails $(B)/*/debian $(B)/*/*.bzImage $(B)/*/*.hook.cpio $(B)/*/*.new
+	rm -rf $(LAB) $(LOG) $(B)/*/patched $(B)/*/mutant $(B)/*/kunit-mutant $(B)/*/unpatched/obj $(B)/*/grading $(B)/*/series $(B)/*/mails $(B)/*/debian $(B)/*/*.bzImage $(B)/*/*.hook.cpio $(B)/*/*.new
 distclean:
 	rm -rf $(B)
 .PHONY: clean distclean

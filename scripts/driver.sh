@@ -24,7 +24,7 @@ stop() {
 driver() {
 	# shellcheck disable=SC2046 # words
 	gcc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -o "$logs/$(basename "$1" .c)" "$1" \
-		"$here/../../tools/testing/selftests/mce/vmm.c" $(pkg-config --cflags --libs json-c) ||
+		"$here/../../../tools/testing/selftests/mce/vmm.c" $(pkg-config --cflags --libs json-c) ||
 		die "cannot compile $1"
 	for kernel in unpatched patched; do
 		cat "$2/guest.cpio" "$3/$kernel.hook.cpio" >"$logs/$kernel.initrd" ||

@@ -1,0 +1,219 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# check.sh TREES [SCENARIO]
+# All tests of each of TREES, in the order of what matters: that it builds, the grading
+# rules, the KUnit suite, the mails, and the scenarios of each; the lint of our code; then of
+# each what gcc and sparse find in the series, the configurations, and the documentation;
+# for more than one, the series that have no folder; kunit.py as people call it, on the newest.
+# With SCENARIO, only that. Ends with a table of all trees, and without SCENARIO with
+# build/report.html and, of more than one tree, Documentation/results.md; the last line is
+# "N passed, N failed, N skipped". Exit status 0 when nothing failed and something passed.
+# The environment has KUNIT_TOOL, TOOL of kunit.sh, and
+# for a BUDGET, CHECK_START, seconds since the epoch: what has not come to its end after so many
+# minutes is skipped, and the line has the command that runs it.
+set -u
+
+trees=$1
+scenario=${2:-}
+# what of make's command line names the tree
+named=${SOURCE:+SOURCE=$SOURCE${CONFIG:+ CONFIG=$CONFIG}}
+selftest=tools/testing/selftests/mce
+build=$PWD/build
+results=$build/log/check.ktap
+start=${CHECK_START:-$(date +%s)}
+DEADLINE=${BUDGET:+$((start + BUDGET * 60))}
+export DEADLINE
+mkdir -p "$build/log"
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+if [ -n "$scenario" ] && ! grep -q "^${scenario}[-[:space:]]" "$selftest/scenarios"; then
+	echo "no scenario $scenario. There are:" \
+		"$(awk '!/^#/ && NF { print $1 }' "$selftest/scenarios" | uniq | tr '\n' ' ')" >&2
+	exit 2
+fi
+
+# what results are of; those of another version are no part of these
+# shellcheck source=scripts/lib.sh
+. scripts/lib.sh
+commit=$(commit_of .)
+echo "$commit" >"$build/log/check.commit"
+for dir in "$build"/log/*/check; do
+	[ "$(cat "$dir/commit" 2>/dev/null)" = "$commit" ] || rm -rf "$dir"
+done
+
+# late COMMAND-OF-MAKE: the line for a step that there is no time for
+late() {
+	echo "ok - make $1 # SKIP no time left (BUDGET=$BUDGET)${2:-}"
+}
+
+# step COMMAND-OF-MAKE COMMAND...: as long as there is time; COMMAND-OF-MAKE is what a user
+# runs for it. COMMAND prints what failed, with status 1; another end is a failure as well.
+# Status 0 when it passed, 3 when there was no time. A grace, as some COMMANDs skip what they
+# have not come to by themselves.
+job=
+step() {
+	again=$1
+	shift
+	since=$(date +%s)
+	run_step "$@"
+	status=$?
+	name=${1##*/}
+	[ "$name" != series.sh ] || name="$name $5"
+	echo "# $name, of make $again: $(($(date +%s) - since)) s"
+	return "$status"
+}
+
+run_step() {
+	if [ -z "$DEADLINE" ]; then
+		"$@"
+		status=$?
+	else
+		left=$((DEADLINE - $(date +%s)))
+		if [ "$left" -le 0 ]; then
+			late "$again"
+			return 3
+		fi
+		# a process group of its own: all of it ends
+		timeout -k 20 $((left + 20)) "$@" </dev/null &
+		job=$!
+		wait "$job"
+		status=$?
+		job=
+		case $status in
+		124 | 137)
+			if [ "$(date +%s)" -ge "$DEADLINE" ]; then
+				late "$again" ": stopped before its end"
+				return 3
+			fi
+			;;
+		esac
+	fi
+	case $status in
+	# 4: run.sh skipped all, and printed why
+	0 | 1 | 4) return "$status" ;;
+	esac
+	echo "not ok - make $again: what it runs ended with status $status"
+	return 1
+}
+
+# has_source TREE: Debian has it, see debian-suites
+has_source() {
+	! grep -q "^${1}[[:space:]]*-[[:space:]]" scripts/fetch/debian-suites
+}
+
+built=
+tests_of() {
+	tree=$1
+	all="check ${named:-TREE=$tree}${scenario:+ SCENARIO=$scenario}"
+	if ! has_source "$tree"; then
+		echo "ok - $tree # SKIP Debian has no source of it: make check SOURCE=/path/to/linux-$tree"
+		return
+	fi
+	if ! patchdir "${tree%%~*}" >/dev/null; then
+		echo "not ok - $tree: no patches to try"
+		return
+	fi
+	step "$all" make --no-print-directory -s kernels lab TREE="$tree" || return
+	echo "ok - build $tree"
+	built="$built $tree"
+	if [ -z "$scenario" ]; then
+		step "grading ${named:-TREE=$tree}" scripts/check/grading/grading.sh "$build/$tree"
+		step "kunit ${named:-TREE=$tree}" scripts/check/kunit/kunit.sh "$build/$tree/patched" \
+			"$KUNIT_TOOL" "$build/log/$tree/kunit"
+		# the mirror may have it by now
+		[ -s "$build/$tree/upstream" ] || rm -f "$build/$tree/upstream"
+		! step "lint ${named:-TREE=$tree}" make --no-print-directory -s "$build/$tree/upstream" \
+			"$build/lint/sparse" TREE="$tree" || series_of "$tree" mails
+	fi
+	if [ -n "$scenario" ] && ! awk -v tree="${tree%%~*}" -v name="^$scenario(-|\$)" '
+		$1 ~ name && (index("," $2 ",", "," tree ",") || $2 == "*") { found = 1 }
+		END { exit !found }' "$selftest/scenarios"; then
+		echo "ok - $scenario $tree # SKIP no row of the scenarios is for it"
+		return
+	fi
+	step "$all" "$selftest/run.sh" "$build/lab" "$build/$tree" "$build/log/$tree/check" \
+		"$tree" ${scenario:+"$scenario"}
+}
+
+# series_of TREE PART
+series_of() {
+	step "lint ${named:-TREE=$1}" scripts/check/lint/series.sh "$build/$1" "$(patchdir "${1%%~*}")" \
+		"$build/lint/sparse" "$2"
+}
+
+{
+	trap '[ -z "$job" ] || kill "$job"; exit 130' INT
+	trap '[ -z "$job" ] || kill "$job"; exit 143' TERM HUP
+	for tree in $trees; do
+		rm -rf "$build/log/$tree/check"
+		tests_of "$tree"
+		[ ! -d "$build/log/$tree/check" ] || echo "$commit" >"$build/log/$tree/check/commit"
+		# once, by the tools of the first
+		[ -n "$scenario" ] || [ "$tree" != "${trees%% *}" ] || step "lint ${named:-TREE=$tree}" \
+			scripts/check/lint/lint.sh "$build/$tree/unpatched"
+	done
+	if [ -z "$scenario" ]; then
+		# a machine with KVM, in this one, which may have none
+		tree=${trees%% *}
+		case " $built " in
+		*" $tree "*)
+			step "check ${named:-TREE=$tree} SCENARIO=ar-load BACKEND=kvm-emulated" \
+				env BACKEND=kvm-emulated "$selftest/run.sh" -k patched "$build/lab" \
+				"$build/$tree" "$build/log/$tree/kvm-emulated" "$tree" ar-load
+			;;
+		esac
+		for part in builds configs words; do
+			for tree in $built; do
+				series_of "$tree" "$part"
+			done
+		done
+		[ "${trees#* }" = "$trees" ] || step other-series scripts/check/other-series.sh "$build/other-series"
+		newest=$(cd patches && printf '%s\n' * | sort -V | tail -n 1)
+		case " $built " in
+		*" $newest "*)
+			step "kunit-plain TREE=$newest" scripts/check/kunit/plain.sh "$build/$newest/patched" \
+				"$build/log/$newest/kunit"
+			;;
+		esac
+	fi
+} 2>&1 | tee -i "$results"
+
+logs=
+for tree in $trees; do
+	[ ! -r "$build/log/$tree/check/verdicts" ] || logs="$logs $build/log/$tree/check"
+done
+echo
+# shellcheck disable=SC2086 # a list of words
+[ -z "$logs" ] || "$selftest/table.sh" $logs
+
+passed=$(grep -c '^ok ' "$results")
+failed=$(grep -c '^not ok ' "$results")
+skipped=$(grep -c '^ok .* # SKIP' "$results")
+echo "# $((passed - skipped)) passed, $failed failed, $skipped skipped" >>"$results"
+seconds=$(($(date +%s) - start))
+yardstick=$(scripts/measure/yardstick.sh)
+echo "check,$(echo "$trees" | tr ' ' '+')${scenario:+,$scenario} $seconds" >>"$build/log/seconds"
+echo "yardstick $yardstick" >>"$build/log/seconds"
+echo
+echo "# $seconds s, on a machine on which scripts/measure/yardstick.sh takes $yardstick s"
+if [ -z "$scenario" ] && ! scripts/measure/report/report.sh -c "$build/log" "$build/report.html"; then
+	echo "not ok - report"
+	failed=$((failed + 1))
+fi
+with_source=$(for tree in $trees; do
+	! has_source "$tree" || echo "$tree"
+done)
+# shellcheck disable=SC2086 # a list of words
+if [ -z "$scenario" ] && [ "${trees#* }" != "$trees" ] &&
+	! scripts/measure/report/results.sh "$build/log" Documentation/results.md $with_source; then
+	echo "not ok - results"
+	failed=$((failed + 1))
+fi
+echo "$((passed - skipped)) passed, $failed failed, $skipped skipped"
+# a deadline is no excuse for a run that shows nothing
+if [ -n "$DEADLINE" ] && [ -z "$scenario" ] && ! grep -q . "$build/log/${trees%% *}/check/verdicts" 2>/dev/null; then
+	echo "check.sh: BUDGET=$BUDGET was too short for any scenario of ${trees%% *}" >&2
+	exit 1
+fi
+[ "$failed" -eq 0 ] && [ "$passed" -gt "$skipped" ]

@@ -1,0 +1,111 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# mutate.sh SERIES DIR TOOL [NAME]
+# Break the kernel tree DIR/patched, of that SERIES, in each of the ways that the table
+# `mutations` lists for it, or in the one called NAME, and see whether the KUnit suite
+# notices, in the case that the table names. TOOL is as for kunit.sh. Prints KTAP; exit
+# status 1 when a mutant survives, 2 when there is no such mutation.
+set -u
+
+here=$(cd "$(dirname "$0")" && pwd)
+series=$1
+dir=$(cd "$2" && pwd) || exit 1
+tool=$3
+name=${4:-}
+tree=$dir/mutant
+log=$dir/kunit-mutant
+number=0
+failed=0
+trap 'rm -rf "$tree"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+# those of this tree: name, file, where, case, script
+mutations=$(awk -F '\t' -v series="$series" -v name="$name" -v OFS='\t' '
+	/^#/ || !NF { next }
+	$2 != "all" && index("," $2 ",", "," series ",") == 0 { next }
+	name == "" || $1 == name {
+		print $1, $3 ~ /\// ? $3 : "arch/x86/kernel/cpu/mce/" $3, $4, $5, $6
+	}' "$here/mutations")
+if [ -z "$mutations" ]; then
+	echo "no mutation $name for $series. There are: $(grep -v -e '^#' -e '^$' "$here/mutations" |
+		cut -f 1 | uniq | tr '\n' ' ')" >&2
+	exit 2
+fi
+
+result() {
+	number=$((number + 1))
+	[ "$1" = ok ] || failed=$((failed + 1))
+	echo "$1 $number $2"
+}
+
+# suite: run it; its word is in $log
+suite() {
+	rm -rf "$log"
+	mkdir -p "$log"
+	"$here/kunit.sh" "$tree" "$tool" "$log" >"$log/ktap"
+}
+
+# noticed CPU CASE: CASE did not pass, or the run ended in it
+noticed() {
+	[ -e "$log/$1.cases" ] && grep -q "^not ok [0-9]* kunit, $1: " "$log/ktap" || return
+	if grep -qx "\(not \)\?ok	$2\( .*\)\?" "$log/$1.cases"; then
+		grep -qx "not ok	$2" "$log/$1.cases"
+	else
+		# what comes after the last case, when nothing is broken
+		sed "1,$(wc -l <"$log/$1.cases")d" "$tree/$1.cases" | head -n 1 |
+			grep -qx "ok	$2\( .*\)\?"
+	fi
+}
+
+# objects that are there need not be built again
+if ! "$here/../../build/apply.sh" "$dir/patched" "$tree" >/dev/null; then
+	echo "not ok - mutate: no copy of $dir/patched to break"
+	exit 1
+fi
+for obj in obj-kunit obj; do
+	[ ! -d "$dir/patched/$obj" ] || {
+		"$here/../../../tools/testing/selftests/mce/objects.sh" "$dir/patched/$obj" "$tree/$obj"
+		break
+	}
+done
+
+echo "KTAP version 1"
+echo "1..$(($(echo "$mutations" | wc -l) + 1))"
+if ! suite; then
+	result 'not ok' "nothing broken: the suite passes"
+	sed 's/^/# /' "$log/ktap"
+	exit 1
+fi
+result ok "nothing broken: the suite passes"
+cp "$log/guest.cases" "$log/bare.cases" "$tree/"
+
+while IFS='	' read -r id file where case script; do
+	label="$id: $case ($where)"
+	sed -i "$script" "$tree/$file"
+	if cmp -s "$tree/$file" "$dir/patched/$file"; then
+		result 'not ok' "$label # changes nothing in $file"
+		continue
+	fi
+	suite
+	case $where in
+	both) cpus='guest bare' ;;
+	*) cpus=$where ;;
+	esac
+	verdict=ok
+	for cpu in $cpus; do
+		noticed "$cpu" "$case" || verdict='not ok'
+	done
+	result "$verdict" "$label"
+	if [ "$verdict" != ok ]; then
+		diff "$dir/patched/$file" "$tree/$file" | sed 's/^/# /'
+		grep -A 20 '^not ok' "$log/ktap" | sed 's/^/# /'
+	fi
+	# as new, so that it is compiled again
+	rm "$tree/$file"
+	cp "$dir/patched/$file" "$tree/$file"
+done <<END
+$mutations
+END
+echo "# Totals: pass:$((number - failed)) fail:$failed skip:0"
+[ "$failed" -eq 0 ]

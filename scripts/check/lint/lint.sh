@@ -1,0 +1,58 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# lint.sh TREE
+# Check our own C, shell and tables with the tools of the kernel in TREE: what does not
+# depend on which kernel that is. Prints KTAP; exit status 1 when a check fails. The patches
+# for a kernel are for series.sh to check.
+set -u
+
+# shellcheck source=scripts/lib.sh
+. scripts/lib.sh
+
+tree=$(cd "$1" && pwd)
+# shellcheck disable=SC2034 # for one()
+again="lint TREE=$(basename "$(dirname "$tree")")"
+output=$(mktemp)
+trap 'rm -f "$output"' EXIT
+trap 'exit 130' INT TERM HUP
+
+# what is for user space; the hook and the KUnit suite are for the kernel, which compiles
+# them, and grading.c for that which grading.sh puts around it
+compile() {
+	gcc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -fsyntax-only "$@"
+}
+
+# the lab's patches need no Signed-off-by: nobody sends them
+checkpatch() {
+	(cd "$tree" && perl scripts/checkpatch.pl --strict --no-summary --terse --no-signoff "$@")
+}
+
+c=$(git ls-files '*.c')
+user_c=$(echo "$c" | grep -v -e /hook/ -e /grading/ -e '^arch/')
+sh=$(git ls-files | while read -r f; do
+	head -n 1 "$f" | grep -q '^#!.*sh$' && echo "$f"
+done)
+lab_patches=$(git ls-files 'tools/*.patch')
+
+if [ -z "$c" ] || [ -z "$sh" ] || [ -z "$lab_patches" ]; then
+	echo "lint.sh: git ls-files finds no C, no shell or no patches: run it in a git clone" >&2
+	exit 2
+fi
+
+echo "KTAP version 1"
+for f in $user_c; do
+	one "compile -Wall -Wextra -Werror $f" compile "$f"
+done
+for f in $c; do
+	one "checkpatch --strict $f" checkpatch --file "$PWD/$f"
+done
+for f in $sh; do
+	one "shellcheck $f" shellcheck -x "$f"
+done
+for f in $lab_patches; do
+	one "checkpatch --strict $f" checkpatch "$PWD/$f"
+done
+
+one "no scenario is expected to end worse when patched" scripts/check/lint/worse.sh \
+	tools/testing/selftests/mce/scenarios 5.10 5.15 6.1 6.6 6.12 6.18 7.3
+totals

@@ -1,0 +1,114 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# other-series.sh DIR
+# Which folder of patches applies to the series that have none of their own, and whether
+# what it touches compiles there, the KUnit suite included: the upstream tarballs that Debian's suite for new kernels lists, and the mirror still has. They are
+# downloaded to DIR, by an apt root there, and only when they are not there already.
+# Prints KTAP, two lines a series, and a table; exit status 1 when a series is taken by
+# neither of the folders next to it, or does not compile.
+set -eu
+
+# shellcheck source=scripts/fetch/apt.sh
+. scripts/fetch/apt.sh
+# shellcheck source=scripts/lib.sh
+. scripts/lib.sh
+
+dir=$(mkdir -p "$1" && cd "$1" && pwd)
+# shellcheck disable=SC2034 # for apt_root(), which shellcheck sees with -x only
+apt=$dir/apt
+log=$PWD/build/log/other-series.log
+# shellcheck disable=SC2034 # for one()
+output=$PWD/build/log/other-series.output again=other-series
+selftest=$PWD/tools/testing/selftests/mce
+patches=$PWD/patches
+cc=gcc
+command -v ccache >/dev/null && cc='ccache gcc'
+unset MAKEFLAGS MFLAGS MAKELEVEL
+mkdir -p "${log%/*}"
+row=$(awk '$1 == "*" { print $2, $3 }' scripts/fetch/debian-suites)
+have=$(cd patches && printf '%s\n' * | sort -V)
+
+if ! {
+	apt_root "${row% *}" "${row#* }" && with_sources
+} >"$log" 2>&1; then
+	echo "not ok - series without a folder: no list of Debian's source packages"
+	tail -n 5 "$log" | sed 's/^/# /'
+	exit 1
+fi
+
+# compile TARBALL FOLDER: what the patches touch in the kernel itself, in the configuration of
+# a guest, as objects
+# shellcheck disable=SC2317 # one() calls it
+compile() {
+	rm -rf "$dir/tree"
+	mkdir "$dir/tree"
+	tar -xf "$1" -C "$dir/tree" --strip-components=1 || return 1
+	cp -r arch "$dir/tree/"
+	echo CONFIG_MCE_GUEST_KUNIT_TEST=y >"$dir/suite.config"
+	objects=$(git apply --numstat "patches/$2"/*.patch | cut -f 3 | sort -u |
+		sed -n '/^arch\/x86\/.*\.c$/s/c$/o/p')
+	# shellcheck disable=SC2086 # a list of words
+	if ! {
+		(cd "$dir/tree" && GIT_CEILING_DIRECTORIES=$dir git apply --whitespace=nowarn "$patches/$2"/*.patch) &&
+			"$selftest/configure.sh" "$dir/tree" obj "$selftest/needs.config" \
+				"$selftest/guest.config" "$selftest/config" \
+				"$dir/suite.config" >"$dir/lost" &&
+			make -s -C "$dir/tree" O=obj -j"$(nproc)" CC="$cc" prepare $objects \
+				arch/x86/kernel/cpu/mce/mce_guest_test.o
+	} >"$dir/compile.log" 2>&1; then
+		tail -n 15 "$dir/compile.log"
+		return 1
+	fi
+	grep 'MCE_GUEST_KUNIT_TEST' "$dir/lost" || :
+	# of the compiler: kconfig's are about symbols that two fragments have
+	grep '\.[ch]:[0-9:]* warning:' "$dir/compile.log" || :
+	rm -rf "$dir/tree"
+}
+
+# all between the oldest and the newest folder that have none
+all=$(source_versions linux '[0-9]*' | sed 's/^\([0-9]*\.[0-9]*\)\..*/\1/' | sort -Vu)
+others=$(printf '%s\n%s\n' "$have" "$all" | sort -Vu | sed "0,/^$(echo "$have" | head -n 1)\$/d" |
+	sed "/^$(echo "$have" | tail -n 1)\$/,\$d" | grep -Fxv "$have")
+
+table="| upstream | patches | |
+| --- | --- | --- |"
+echo "KTAP version 1"
+for series in $others; do
+	tarball=$(find "$dir" -name "linux_$series.*.orig.tar.xz" | sort -V | tail -n 1)
+	if [ -z "$tarball" ] && (cd "$dir" && source_package linux \
+		"$(source_versions linux "$series")" --tar-only) >>"$log" 2>&1; then
+		tarball=$(find "$dir" -name "linux_$series.*.orig.tar.xz")
+	fi
+	if [ -z "$tarball" ]; then
+		skip "patches for $series" "the mirror has no tarball of it"
+		table="$table
+| $series | | not on the mirror |"
+		continue
+	fi
+	number=$((number + 1))
+	version=$(basename "$tarball" .orig.tar.xz | sed 's/.*_//')
+	nearest=$(basename "$(patchdir "$series")")
+	other=$(printf '%s\n' "$have" "$series" | sort -V | grep -Fx -B 1 "$series" | head -n 1)
+	why=
+	for folder in $nearest $other; do
+		if why="$why$(scripts/build/git-am.sh "$tarball" "$PWD/patches/$folder"/*.patch 2>&1)"; then
+			echo "ok $number patches/$folder applies to upstream's $version"
+			before=$failed
+			one "patches/$folder compiles on upstream's $version" compile "$tarball" "$folder"
+			[ "$failed" -eq "$before" ] && result="applies, compiles" || result="applies"
+			table="$table
+| $version | $folder | $result |"
+			continue 2
+		fi
+	done
+	failed=$((failed + 1))
+	echo "not ok $number patches for upstream's $version: neither $nearest nor $other applies"
+	echo "$why" | sed 's/^/# /'
+	table="$table
+| $version | $nearest, $other | neither applies |"
+done
+status=0
+totals || status=1
+echo
+echo "$table"
+exit "$status"

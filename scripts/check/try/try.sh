@@ -1,0 +1,178 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# try.sh KERNEL [CONFIG [BACKEND]]
+# Is this kernel affected? KERNEL is a bzImage, or the name of a Debian package that has one
+# (see fetch.sh image). It is run as it is: a row for each scenario of the table rows, with what
+# was seen, and last one of
+#
+#   affected: ...			exit status 1
+#   not affected by what ...: ...	exit status 0
+#   cannot tell: ...			exit status 2, as is what cannot be tried
+#
+# CONFIG is the kernel's configuration where it is not to be found in the image, beside it,
+# or in the package. BACKEND is q35 when not given, which takes seconds; with tcg, amd, bochs
+# or kvm also what those run, in L1, whose kernel is built if it is not there.
+# (make has 2 for all that is not 0.)
+set -u
+
+kernel=${1:-}
+config=${2:-}
+backend=${3:-q35}
+cd "$(dirname "$0")/../../.." || exit 2
+here=scripts/try
+selftest=tools/testing/selftests/mce
+build=$PWD/build
+
+die() {
+	echo "try: $*" >&2
+	exit 2
+}
+
+# cannot REASON: a kernel that cannot take part
+cannot() {
+	echo "cannot tell: $*"
+	exit 2
+}
+
+case $backend in
+q35 | tcg | amd | bochs | kvm) ;;
+*) die "no backend $backend: it is one of q35, tcg, amd, bochs, kvm" ;;
+esac
+[ -n "$kernel" ] || die "KERNEL= names no kernel: give a file (/boot/vmlinuz-6.1.0-50-amd64)," \
+	"or Debian's package (linux-image-6.1.0-50-amd64)"
+[ -z "$config" ] || [ -r "$config" ] || die "CONFIG=$config cannot be read"
+make --no-print-directory -s try-programs || exit 2
+
+# ---- the kernel, in $dir/image
+
+where=
+[ ! -d "$kernel" ] || die "$kernel is a directory: give the bzImage in it"
+if [ -f "$kernel" ]; then
+	[ -r "$kernel" ] || die "$kernel cannot be read by $(id -un)"
+	version=$($here/image.py version "$kernel" 2>&1) || cannot "$version"
+	dir=$build/try/$(basename "$kernel")-$(cksum <"$kernel" | cut -d ' ' -f 1)
+	{ mkdir -p "$dir" && cp "$kernel" "$dir/image"; } ||
+		die "cannot write $dir: is the disk full?"
+	echo "$kernel ${version%% *} file" >"$dir/source"
+	beside=${kernel%/*}/config-${version%% *}
+	[ "$kernel" != "${kernel%/*}" ] || beside=config-${version%% *}
+	of_build=$(dirname "$kernel")/../../../.config
+	if [ -n "$config" ]; then
+		where=CONFIG=$config
+	elif $here/image.py config "$kernel" >"$dir/config" 2>"$dir/no-config"; then
+		config=$dir/config
+		where="in the image"
+	elif [ -r "$beside" ]; then
+		config=$beside
+		where=$beside
+	elif [ "${kernel##*/}" = bzImage ] && [ -r "$of_build" ]; then
+		config=$of_build
+		where=$of_build
+	fi
+else
+	case $kernel in
+	*/* | '' | *[!a-z0-9.+~-]*) die "no file $kernel, and no package is called that" ;;
+	esac
+	dir=$build/try/$kernel
+	if [ ! -s "$dir/source" ]; then
+		scripts/build/step.sh "$build/log/try-$kernel.log" "fetch $kernel" \
+			scripts/fetch/fetch.sh image "$kernel" "$dir" || {
+				rm -rf "$dir"
+				exit 2
+			}
+	fi
+	version=$($here/image.py version "$dir/image" 2>&1) || cannot "$version"
+	if [ -n "$config" ]; then
+		where=CONFIG=$config
+	elif [ -s "$dir/config" ]; then
+		config=$dir/config
+		where="in the package"
+	fi
+fi
+series=$(echo "$version" | sed -n 's/^\([0-9]\+\.[0-9]\+\).*/\1/p')
+echo "Linux ${version%% *}, $(cut -d ' ' -f 1,2 "$dir/source")"
+if [ -n "$config" ]; then
+	echo "configuration: $where"
+	grep -q '^CONFIG_' "$config" || die "$config is no configuration of a kernel"
+else
+	echo "configuration: none, $(sed 's/^[^:]*: //' "$dir/no-config" 2>/dev/null);" \
+		"CONFIG= can name it. What the kernel lacks shows only when it is run"
+fi
+
+# ---- what it can take part in
+
+# lacks SYMBOL...: those that the configuration has not built in
+lacks() {
+	[ -n "$config" ] || return 0
+	for symbol; do
+		grep -qx "CONFIG_$symbol=y" "$config" || printf ' CONFIG_%s' "$symbol"
+	done
+}
+
+# symbols SCENARIO
+symbols() {
+	awk -v scenario="$1" '$1 == scenario { for (i = 3; i <= NF; i++) print $i }' $here/rows
+}
+
+# shellcheck disable=SC2046 # words
+missing=$(lacks $(symbols all))
+case " $missing " in
+*" CONFIG_X86_MCE "*)
+	cannot "without CONFIG_X86_MCE no machine check is handled: any uncorrected memory error" \
+		"ends such a guest, with the change or without"
+	;;
+*" CONFIG_MEMORY_FAILURE "*)
+	cannot "without CONFIG_MEMORY_FAILURE no page goes offline, and set_mce_nospec() is" \
+		"not called: an uncorrected memory error kills the process or the guest"
+	;;
+*[!\ ]*) cannot "this lab needs what the kernel does not have built in:$missing" ;;
+esac
+
+run=
+skipped=
+# shellcheck disable=SC2013 # words
+for scenario in $(awk -v backends=" q35 $backend $([ "$backend" != kvm ] || echo tcg) " '
+	!/^#/ && $1 != "all" && index(backends, " " $2 " ") { print $1 }' $here/rows); do
+	# shellcheck disable=SC2046 # words
+	missing=$(lacks $(symbols "$scenario"))
+	if [ -n "$missing" ]; then
+		skipped="$skipped$scenario: the kernel lacks$missing
+"
+	else
+		run="$run $scenario"
+	fi
+done
+[ -n "$run" ] || cannot "$skipped"
+[ "$backend" = q35 ] || make --no-print-directory -s lab || exit 2
+
+# ---- run
+
+{
+	cp "$dir/image" "$dir/tried.bzImage" &&
+		cpio -o -H newc --quiet </dev/null >"$dir/tried.hook.cpio"
+} || die "cannot write $dir: is the disk full?"
+[ "$backend" = kvm ] || backend=tcg
+logs=$dir/logs
+# shellcheck disable=SC2086 # words
+BACKEND=$backend $selftest/run.sh -k tried "$build/lab" "$dir" "$logs" "$series" $run \
+	>"$dir/out" 2>&1 || {
+	cat "$dir/out" >&2
+	exit 2
+}
+$selftest/table.sh -l "$logs" | awk -F '|' '
+	{ printf "%-14s %-50s %s\n", $2, $5, $4 == "unpatched" ? "as without the change" : \
+		$4 == "patched" ? "as with the change" : $4 == "both" ? "as both with and without it" : \
+		"neither as with the change nor as without" }'
+printf '%s' "$skipped" | sed 's/^\([^:]*\): /\1 /' | awk '{ printf "%-14s skipped, ", $1; $1 = ""; print substr($0, 2) }'
+echo "the consoles: $logs"
+
+list() {
+	awk -F '|' -v as="$1" '$3 == as { printf "%s%s", sep, $1; sep = ", " }' "$logs/verdicts"
+}
+if [ -n "$(list unpatched)" ]; then
+	echo "affected: $(list unpatched)"
+	exit 1
+fi
+[ -z "$(list neither)" ] || cannot "$(list neither)"
+[ -n "$(list patched)" ] || cannot "no row that was run ends differently with the change"
+echo "not affected by what could be tried: $(list patched)"

@@ -1,0 +1,229 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# fetch.sh source SERIES DIR
+#   The newest linux-source-SERIES that Debian has into DIR/unpatched, and "PACKAGE VERSION
+#   SUITE" into DIR/source.
+# fetch.sh upstream DIR
+#   The upstream tarball of the kernel that is in DIR, the "orig" tarball of Debian's source
+#   package, into DIR/upstream.tar.xz, and its version into DIR/upstream. A mirror may not have
+#   it (yet, or any more): then the newest of the series that it has. With none at all,
+#   DIR/upstream is empty.
+# fetch.sh image PACKAGE DIR
+#   The kernel of Debian's package PACKAGE (linux-image-6.1.0-50-amd64) into DIR/image, its
+#   configuration into DIR/config, and "PACKAGE VERSION SUITE" into DIR/source. With
+#   "linux-image-SERIES", that of the newest of the series for amd64, without a flavour. The
+#   suites are those that have the source of the series, see debian-suites, the release that
+#   they belong to, and this machine's release (first, when the name has no series) and its
+#   backports.
+# fetch.sh qemu OUT
+#   A QEMU for microvm that can give an AMD guest SUCCOR (9.1 and later): the machine's own if
+#   it can, otherwise that of Debian's backports for this release, which the machine's own
+#   libraries suffice for.
+# fetch.sh sparse OUT
+#   A sparse that can parse kernels from 7.0 on (__typeof_unqual__, which their
+#   scripts/checker-valid.sh asks for): the machine's own if it does, otherwise one built from
+#   the source package in Debian's testing, which has it since 0.6.5. Without either, the
+#   machine's own: series.sh skips where it is too old.
+#
+# apt downloads and checks all of it, in a root of its own in DIR/apt or OUT.apt, see apt.sh.
+# The file that is named last is written last.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=scripts/fetch/apt.sh
+. "$here/apt.sh"
+
+release=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+
+fetch_source() {
+	series=$1
+	dir=$(mkdir -p "$2" && cd "$2" && pwd)
+	package=linux-source-$series
+	row=$(awk -v series="$series" '
+		!/^#/ && ($1 == series || $1 == "*") { print $2, $3; exit }' "$here/debian-suites")
+	suite=${row#* }
+	[ "$suite" != - ] ||
+		die "Debian has no source of $series: take a tree with SOURCE=/path/to/linux"
+	apt=$dir/apt
+	apt_root "${row% *}" "$suite"
+	version=$(newest "$package")
+	if [ -z "$version" ]; then
+		# apt-cache's regexps: series are two numbers with a dot
+		other=$(apt-cache -c "$apt/apt.conf" search --names-only \
+			'^linux-source-[0-9]+\.[0-9]+$' |
+			sed 's/^linux-source-\([^ ]*\).*/\1/' | sort -V | tr '\n' ' ')
+		die "$suite has no $package (any more?). It has: ${other:-none}." \
+			"Try TREE= with one of these."
+	fi
+	rm -rf "$dir/unpatched" "$dir/source"
+	unpack "$package" "$version" "$dir/unpack"
+	cd "$dir/unpack"
+	tar -xf "usr/src/$package.tar.xz"
+	mv "$package" "$dir/unpatched"
+	cd "$dir"
+	rm -rf unpack
+	echo "$package $version $suite" >source.new
+	mv source.new source
+}
+
+fetch_upstream() {
+	dir=$(cd "$1" && pwd)
+	apt=$dir/apt
+	with_sources
+	read -r package version suite <"$dir/source"
+	source=$(source_of "$package" "$version")
+	rm -rf "$dir/unpack"
+	mkdir "$dir/unpack"
+	cd "$dir/unpack"
+	source_package "$source" \
+		"$version $(source_versions "$source" "${package#linux-source-}")" --tar-only ||
+		echo "no source package of $package in $suite that can be downloaded"
+	cd ..
+	: >upstream.new
+	for tarball in unpack/*.orig.tar.xz; do
+		[ -e "$tarball" ] || break
+		mv "$tarball" upstream.tar.xz
+		basename "$tarball" .orig.tar.xz | sed 's/.*_//' >upstream.new
+	done
+	rm -rf unpack
+	mv upstream.new upstream
+}
+
+# MIRROR SUITE of where an image of $series may be
+image_suites() {
+	[ -n "$series" ] || echo "main $release"
+	awk -v series="$series" '
+		!/^#/ && $2 != "-" && (series == "" || $1 == series || $1 == "*") {
+			print $2, $3
+			if (series)
+				exit
+		}' "$here/debian-suites" | while read -r mirror suite; do
+		echo "$mirror $suite"
+		echo "main ${suite%%-*}"
+	done
+	echo "main $release-backports"
+}
+
+# the newest amd64 kernel of a series, signed, as it is shipped
+newest_image() {
+	apt-cache -c "$apt/apt.conf" search --names-only "^linux-image-$1[.0-9a-z+~-]*-amd64\$" |
+		sed 's/ .*//' | grep -vE -- '-(cloud|rt|unsigned)|-dbg' | sort -V | tail -n 1
+}
+
+fetch_image() {
+	package=$1
+	dir=$(mkdir -p "$2" && cd "$2" && pwd)
+	apt=$dir/apt
+	trap 'rm -rf "$apt" "$dir/unpack" "$dir/image.new" "$dir/config.new" "$dir/source.new"' EXIT
+	series=$(echo "$package" |
+		sed -n 's/^linux-image-\([0-9]\+\.[0-9]\+\)\($\|[^0-9].*\)/\1/p')
+	version=
+	have=
+	while read -r mirror suite; do
+		rm -rf "$apt"
+		# a release that is no more has no lists: the next may do
+		(apt_root "$mirror" "$suite") || continue
+		name=$package
+		[ "$package" != "linux-image-$series" ] || name=$(newest_image "$series")
+		[ -z "$name" ] || version=$(newest "$name")
+		[ -z "$version" ] || break
+		have="$have $(apt-cache -c "$apt/apt.conf" search --names-only \
+			'^linux-image-[0-9].*64' |
+			sed 's/ .*//' | grep "^linux-image-$series" | grep -v -- '-dbg$' |
+			sort -V | tail -n 6 | tr '\n' ' ')"
+	done <<-E_SUITES
+		$(image_suites | awk '!seen[$0]++')
+	E_SUITES
+	# shellcheck disable=SC2086 # a list of words
+	[ -n "$version" ] || die "no package $package in" \
+		"$(image_suites | awk '!seen[$2]++ { printf "%s%s", sep, $2; sep = ", " }')." \
+		"The newest that they have:$(printf ' %s' $have | fold -s -w 90 | sed 's/^/  /; 1s/^/\n/')"
+	unpack "$name" "$version" "$dir/unpack"
+	set -- "$dir"/unpack/boot/vmlinuz-*
+	if [ ! -e "$1" ]; then
+		# a metapackage names one that has
+		other=$(apt-cache -c "$apt/apt.conf" show "$name=$version" |
+			sed -n 's/^Depends: .*\(linux-image-[a-z0-9.+~-]*\).*/\1/p' | head -n 1)
+		die "the package $name $version has no kernel in it: give" \
+			"${other:-a linux-image-*, or a file}"
+	fi
+	cp "$1" "$dir/image.new"
+	: >"$dir/config.new"
+	cat "$dir"/unpack/boot/config-* >"$dir/config.new" 2>/dev/null || :
+	mv "$dir/config.new" "$dir/config"
+	mv "$dir/image.new" "$dir/image"
+	echo "$name $version $suite" >"$dir/source.new"
+	mv "$dir/source.new" "$dir/source"
+}
+
+has_succor() {
+	"$1" -cpu help | grep -qw succor
+}
+
+fetch_qemu() {
+	out=$1
+	own=/usr/bin/qemu-system-x86_64-microvm
+	trap 'rm -rf "$out.apt" "$out.unpack" "$out.new"' EXIT
+	qemu=$own
+	if ! has_succor "$own"; then
+		suite=$release-backports
+		apt=$out.apt
+		apt_root main "$suite"
+		version=$(newest qemu-system-x86)
+		[ -n "$version" ] || die "$suite has no qemu-system-x86, and $own is older than 9.1"
+		unpack qemu-system-x86 "$version" "$out.unpack"
+		qemu=$out.unpack/$own
+		! ldd "$qemu" | grep 'not found' ||
+			die "qemu-system-x86 $version of $suite needs the libraries above: install them"
+		has_succor "$qemu" || die "qemu-system-x86 $version of $suite has no CPU flag succor"
+	fi
+	"$qemu" --version | head -n 1
+	cp "$qemu" "$out.new"
+	mv "$out.new" "$out"
+}
+
+# parses SPARSE
+parses() {
+	! "$1" "$out.test.c" 2>&1 | grep error
+}
+
+fetch_sparse() {
+	out=$1
+	apt=$out.apt
+	trap 'rm -rf "$apt" "$out.source" "$out.test.c" "$out.new"' EXIT
+	echo 'static inline int f(const int *p) { __typeof_unqual__(*p) i = *p; return i; }' \
+		>"$out.test.c"
+	sparse=$(command -v sparse) || die "no sparse: run make deps"
+	if ! parses "$sparse"; then
+		rm -rf "$out.source"
+		mkdir "$out.source"
+		if (
+			cd "$out.source"
+			apt_root main testing
+			with_sources
+			source_package sparse "$(source_versions sparse '[0-9]*')"
+			# Debian's patches are about its compiler
+			dpkg-source --skip-patches -x ./*.dsc tree
+			make -C tree -j"$(nproc)" CC=gcc sparse
+		) && parses "$out.source/tree/sparse"; then
+			sparse=$out.source/tree/sparse
+		else
+			echo "testing's sparse cannot be had: $sparse will do for older kernels"
+		fi
+	fi
+	"$sparse" --version
+	cp "$sparse" "$out.new"
+	mv "$out.new" "$out"
+}
+
+case ${1:-} in
+source | upstream | image | qemu | sparse)
+	what=$1
+	shift
+	"fetch_$what" "$@"
+	;;
+*)
+	sed -n '3,32s/^# \{0,1\}//p' "$0" >&2
+	exit 2
+	;;
+esac

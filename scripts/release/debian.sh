@@ -1,0 +1,120 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# debian.sh DIR PATCHDIR
+# Prove that Debian's kernel package takes what export.sh makes of PATCHDIR for it: that
+# quilt applies it in Debian's source package, without fuzz, that Debian's kernel for amd64
+# is built with it (bzImage: no modules, and no debug information), and that make try calls
+# Debian's own binary affected and that one not. It takes what some 4000 objects take. DIR has the kernel that fetch.sh put
+# there; the source package comes by the same apt root and mirror. A mirror that has
+# none of this version gets the newest of the series that it has, and with none at all it
+# is tried on linux-source, which is the same with Debian's patches applied. Prints
+# KTAP; exit status 1 when a check fails.
+set -eu
+
+# shellcheck source=scripts/fetch/apt.sh
+. scripts/fetch/apt.sh
+
+repo=$PWD
+dir=$(cd "$1" && pwd)
+series=$(basename "$dir")
+# shellcheck disable=SC2034 # for apt-root.sh
+apt=$dir/apt
+work=$dir/debian
+log=$PWD/build/log/$series/debian.log
+read -r package version suite <"$dir/source"
+for tool in quilt dpkg-source xz; do
+	command -v "$tool" >/dev/null || die "no $tool: run make deps"
+done
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+not_ok() {
+	echo "not ok $*"
+	tail -n 30 "$log" | sed 's/^/# /'
+	exit 1
+}
+
+rm -rf "$work"
+mkdir -p "$work" "${log%/*}"
+: >"$log"
+# whoever runs this signs nothing off
+GIT_COMMITTER_NAME=debian GIT_COMMITTER_EMAIL=debian@localhost \
+	scripts/release/export.sh "$series" "$2" debian "$work" >>"$log"
+patches=$work/$series
+touched=$(git apply --numstat "$patches"/bugfix/x86/*.patch | cut -f 3 |
+	sed -n 's/\.c$/.o/p' | sort -u)
+[ -n "$touched" ] || die "nothing to compile in $patches"
+
+echo "KTAP version 1"
+echo "1..4"
+with_sources >>"$log"
+source=$(source_of "$package" "$version")
+if (cd "$work" && source_package "$source" \
+	"$version $(source_versions "$source" "$series")") >>"$log" 2>&1; then
+	what="source package $(basename "$work"/*.dsc .dsc | tr _ ' ')"
+	case $what in
+	*" $version") ;;
+	*) what="$what (the mirror has not that of $version)" ;;
+	esac
+	dpkg-source -x "$work"/*.dsc "$work/tree" >>"$log" 2>&1 ||
+		not_ok "1 unpack Debian's $what"
+else
+	what="$package $version, as the mirror has no source package of $series,"
+	cp -al "$dir/unpatched" "$work/tree"
+	rm -rf "$work/tree/obj"
+fi
+
+cd "$work/tree"
+mkdir -p debian/patches
+cp -r "$patches/bugfix" debian/patches/
+cat "$patches/series" >>debian/patches/series
+export QUILT_PATCHES=debian/patches QUILT_PC=.pc
+quilt push -a --fuzz=0 >>"$log" 2>&1 || not_ok "1 quilt applies it to Debian's $what"
+[ "$(quilt applied | tail -n "$(wc -l <"$patches/series")")" = "$(sed 's/^/debian\/patches\//' "$patches/series")" ] ||
+	not_ok "1 quilt applies it to Debian's $what as the last of its series"
+echo "ok 1 quilt applies it without fuzz to Debian's $what"
+
+config=linux-config-$series
+version=$(newest "$config")
+[ -n "$version" ] || die "$suite has no $config"
+unpack "$config" "$version" "$work/config" >>"$log" 2>&1
+mkdir obj
+xz -dc "$work/config/usr/src/$config/config.amd64_none_amd64.xz" >obj/.config
+cc=gcc
+command -v ccache >/dev/null && cc='ccache gcc'
+unset MAKEFLAGS MFLAGS MAKELEVEL
+start=$(date +%s)
+# keys and BTF take files and programs of Debian's buildd; none is for the kernel itself
+if ! {
+	scripts/config --file obj/.config --enable DEBUG_INFO_NONE --disable DEBUG_INFO \
+		--disable DEBUG_INFO_BTF --disable MODULE_SIG --set-str SYSTEM_TRUSTED_KEYS "" &&
+		make -s O=obj CC="$cc" olddefconfig &&
+		make O=obj CC="$cc" -j"$(nproc)" bzImage
+} >>"$log" 2>&1; then
+	not_ok "2 build it under $config $version, amd64"
+fi
+for object in $touched; do
+	[ -e "obj/$object" ] || not_ok "2 compile $object under $config $version, amd64"
+done
+echo "ok 2 build it under $config $version, amd64: $(grep -cE '^  (CC|AS) ' "$log") objects," \
+	"$(($(date +%s) - start)) s"
+
+# tried NUMBER WANTED KERNEL CONFIG: what make try comes to, 0 for not affected, 1 for affected
+cd "$repo"
+failed=0
+tried() {
+	status=0
+	scripts/check/try/try.sh "$3" "$4" >"$log.try" 2>&1 || status=$?
+	cat "$log.try" >>"$log"
+	result=ok
+	[ "$status" -eq "$2" ] || {
+		result='not ok'
+		failed=1
+	}
+	echo "$result $1 make try: $(sed -n 's/^Linux //p' "$log.try"): $(tail -n 1 "$log.try")"
+	sed 's/^/# /' "$log.try"
+}
+tried 3 1 "linux-image-$series" ""
+tried 4 0 "$work/tree/obj/arch/x86/boot/bzImage" "$work/tree/obj/.config"
+exit "$failed"

@@ -1,0 +1,287 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# export.sh TREE PATCHDIR list|stable|debian OUT
+# Write OUT/TREE: the patches of PATCHDIR on the source of TREE, with what their
+# readers expect.
+#
+#   list    the whole series as mails for git send-email, the new files of this
+#           repository in them, with a cover letter, and "recipients"
+#   stable  the patches that are tagged for stable, as mails, with a cover letter and
+#           "recipients". UPSTREAM= has mainline's commit ids, in the patches' order;
+#           "none" for one that mainline does not have
+#   debian  the same patches with DEP-3 headers, where Debian's kernel package has
+#           them, and "series", the lines for its debian/patches/series
+#
+# They are the work, and have the Signed-off-by, of whom git takes for the committer.
+# SHA256SUMS lists the files that export wrote: OUT/TREE is replaced whole, and only when there
+# is nothing else in it.
+set -eu
+
+tree=$1
+# of a tree of the user's own it is SERIES~NAME
+series=${tree%%~*}
+patchdir=$PWD/$2
+for=$3
+here=$PWD/scripts/export
+source=build/$tree
+out=$4/$tree
+new=$4/.$tree.new
+work=
+newest=$(cd patches && printf '%s\n' * | sort -V | tail -n 1)
+
+die() {
+	echo "export: $*" >&2
+	exit 1
+}
+
+case $for in
+list | stable | debian) ;;
+*) die "FOR=$for: it is one of list, stable, debian" ;;
+esac
+for tool in git patch perl sha256sum; do
+	command -v "$tool" >/dev/null || die "no $tool: install it, or run make deps"
+done
+
+# NAME <MAIL> SECONDS ZONE
+if ! ident=$(git -c user.useConfigOnly=true var GIT_COMMITTER_IDENT 2>/dev/null); then
+	die "no name for Signed-off-by: set user.name and user.email with git config"
+fi
+ident=${ident% * *}
+
+# ---- what is there already
+
+if [ -e "$out" ] || [ -L "$out" ]; then
+	if [ ! -d "$out" ] || [ -L "$out" ]; then
+		die "$out is no directory: move it away"
+	fi
+	strange=$(cd "$out" && {
+		[ ! -e SHA256SUMS ] || LC_ALL=C sha256sum -c --quiet SHA256SUMS 2>/dev/null |
+			sed 's/: FAILED.*//'
+		find . ! -type d | sed 's|^\./||' | while read -r file; do
+			[ "$file" = SHA256SUMS ] && continue
+			grep -Fqs "  $file" SHA256SUMS || echo "$file"
+		done
+	} | sort -u | head -n 5 | tr '\n' ' ')
+	[ -z "$strange" ] || die "$out has what export did not write, or what was changed" \
+		"since: ${strange}- move it away and run this again"
+fi
+
+# ---- the series, as commits
+
+# below another make, as series.sh unsets that: TREE is what that made of SOURCE
+MAKELEVEL=${MAKELEVEL:-1} make --no-print-directory -s TREE="$tree" "$PWD/$source/source"
+read -r package version suite <"$source/source"
+set -- "$patchdir"/*.patch
+[ "$for" = list ] || {
+	# shellcheck disable=SC2046 # a list of words
+	set -- $(grep -l '^Cc: stable@' "$@")
+}
+# shellcheck disable=SC2086 # a list of words
+if [ "$for" = stable ] && [ -n "${UPSTREAM:-}" ] &&
+	[ "$(printf '%s\n' $UPSTREAM | grep -Ecx '[0-9a-f]{40}|none')" -ne $# ]; then
+	die "UPSTREAM='$UPSTREAM': it is a commit of 40 hex digits, or none, for each of the $# patches"
+fi
+rm -rf "$new"
+mkdir -p "$new" || die "cannot write to ${out%/*}"
+clean_up() {
+	# interrupted between the two moves at the end
+	[ ! -e "$new.old" ] || [ -e "$out" ] || mv "$new.old" "$out"
+	[ -z "$work" ] || rm -rf "$work"
+	rm -rf "$new" "$new.old"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+work=$(mktemp -d)
+scripts/build/git-am.sh -o "$work" "$source/unpatched" "$@" ||
+	die "$patchdir is for another tree than $package $version of $suite"
+
+# until v6.5
+documentation=Documentation/arch/x86
+[ -d "$source/unpatched/$documentation" ] || documentation=Documentation/x86
+
+in_work() {
+	GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null git -C "$work" \
+		-c user.name="${ident%% <*}" -c user.email="$(expr "$ident" : '.*<\(.*\)>')" \
+		-c core.excludesFile= "$@"
+}
+
+# our entry, without files that are not there yet, where the alphabet has it
+maintainers() {
+	while read -r tag value; do
+		value=$(echo "$value" | sed "s|Documentation/arch/x86|$documentation|")
+		case $tag in
+		F:) [ ! -e "$work/$value" ] || printf 'F:\t%s\n' "$value" ;;
+		[A-Z]:) printf '%s\t%s\n' "$tag" "$value" ;;
+		*) echo "$tag $value" ;;
+		esac
+	done <MAINTAINERS >"$work/.git/entry"
+	in_work show base:MAINTAINERS | awk -v entry="$work/.git/entry" '
+		BEGIN { while ((getline line < entry) > 0) ours = ours line "\n"
+			split(ours, lines, "\n") }
+		/^Maintainers List$/ { list = NR }
+		# a title follows an empty line, and tags follow it
+		list && NR > list && !done && previous == "" && /^[A-Z0-9]/ && !/^[A-Z]:/ && $0 > lines[1] {
+			printf "%s\n", ours
+			done = 1
+		}
+		{ print; previous = $0 }' >"$work/MAINTAINERS"
+}
+
+# the patch's new files, as they are in this repository
+new_files() {
+	folder=$(awk -v patch="$1" '!/^#/ && index(patch, $1) { print $2 }' "$here/new-files")
+	[ -n "$folder" ] || return 0
+	[ -n "$(git ls-files "$folder")" ] ||
+		die "git ls-files finds nothing in $folder: run this in a git clone"
+	git ls-files "$folder" | while read -r file; do
+		to=$work/$(echo "$file" | sed "s|^Documentation/arch/x86/|$documentation/|")
+		mkdir -p "$(dirname "$to")"
+		cp "$file" "$to"
+	done
+	maintainers
+}
+
+# the message with Signed-off-by where maintainer-tip.rst has it, before Cc:
+message() {
+	in_work log -1 --format=%B "$1" >"$work/.git/message"
+	awk -v id="$2" '{ print } NR == 1 && id && id != "none" { print "\ncommit " id " upstream." }' \
+		"$work/.git/message" | grep -v '^Cc: stable@' |
+		in_work interpret-trailers --trailer "Signed-off-by: $ident" |
+		cat - "$work/.git/message" | awk '
+			# the second time, only Cc:
+			/^Signed-off-by: / { print; over = 1; next }
+			!over || /^Cc: stable@/'
+}
+
+commits=$(in_work rev-list --reverse base..HEAD)
+in_work checkout -q -b out base
+count=0
+for commit in $commits; do
+	count=$((count + 1))
+	patch=$(basename "$(echo "$@" | cut -d ' ' -f "$count")")
+	id=
+	[ "$for" != stable ] || id=$(echo "${UPSTREAM:-}" | awk -v n="$count" '{ print $n }')
+	in_work cherry-pick --no-commit "$commit"
+	[ "$for" != list ] || new_files "$patch"
+	in_work add -f -A
+	message "$commit" "$id" | in_work commit -q -F - --author="$ident" \
+		--date="$(in_work log -1 --format=%aI "$commit")"
+done
+
+# ---- as mails, or as Debian has patches
+
+# The table of this series in Documentation/results.md, after a line with the version that
+# was tested. A series that has none there was not tested.
+table() {
+	awk -F ' *[|] *' -v series="$series" '
+		/^## / {
+			version = substr($0, 4)
+			sub(/[-~].*/, "", version)
+			here = !found && index(version ".", series ".") == 1
+			if (here) {
+				found = 1
+				print version
+			}
+		}
+		here && /^[|]/ && $2 !~ /^---/ {
+			if ($2 == "scenario")
+				$3 = "unpatched"
+			sub(/ DIMM pages usable/, " pages", $3)
+			sub(/ DIMM pages usable/, " pages", $4)
+			printf "  %-24s  %-36s  %s\n", $2, $3, $4
+		}' Documentation/results.md
+}
+
+# a cover letter with what is known here in place of @NAMES@
+cover() {
+	table >"$work/.git/table"
+	tested=$(head -n 1 "$work/.git/table")
+	tested=${tested:-"no kernel yet: Documentation/results.md has no table of this series"}
+	upstream="Nothing of it is in mainline yet: this is what to take when it is."
+	# shellcheck disable=SC2086 # a list of words
+	! printf '%s\n' ${UPSTREAM:-} | grep -Eqx '[0-9a-f]{40}' ||
+		upstream=$(echo "They are these commits of mainline:" && printf '  %s\n' $UPSTREAM | sed '/^  none$/d')
+	awk -v table="$work/.git/table" -v tested="${tested:-nothing, this series was not}" \
+		-v series="$series" -v upstream="$upstream" -v package="$package $version" \
+		-v tag="v${version%%-*}" '
+		/^@TABLE@$/ { while ((getline line < table) > 0) if (++n > 1) print line; next }
+		/^@BASE@$/ {
+			if (package !~ /^linux-source/)
+				sub(/.* /, "", package)
+			print "The files are those of " (package ~ / / ? "Debian\047s " : "") package \
+				", which are of:\n"
+			print "base-tag: " tag; next }
+		{ gsub(/@TESTED@/, tested); gsub(/@SERIES@/, series)
+		  sub(/@UPSTREAM@/, upstream); print }' "$here/cover.$for"
+}
+
+mails() {
+	cover >"$work/.git/cover"
+	in_work config branch.out.description "$(cat "$work/.git/cover")"
+	prefix=PATCH
+	[ "$for" = list ] && [ "$series" = "$newest" ] || prefix="PATCH $series"
+	in_work format-patch -q --zero-commit --abbrev=12 --cover-letter --cover-from-description=subject \
+		--subject-prefix="$prefix" -o "$(realpath "$new")" base ||
+		die "cannot write the mails to ${out%/*}: is the disk full?"
+}
+
+# An option of git send-email a line. A series that is not in mainline yet does
+# not go to stable (maintainer-tip.rst). FOR=stable goes there.
+recipients() {
+	mails=$(cd "$new" && find "$PWD" -name '0*.patch' ! -name '0000-*' | sort)
+	(
+		cd "$source/unpatched"
+		# 5.10's warns that there is no git even with --no-git
+		# shellcheck disable=SC2086 # a list of words
+		perl scripts/get_maintainer.pl --no-git --no-git-fallback --roles $mails \
+			2>"$work/.git/complaints"
+	) | awk -v for_whom="$for" '
+		BEGIN { if (for_whom == "stable") print "--to=stable@vger.kernel.org" }
+		{
+			to = for_whom != "stable" && / \((maintainer|supporter)/ ? "--to=" : "--cc="
+			sub(/ \(.*/, "")
+			print to $0
+		}' >"$new/recipients"
+	[ "$for" = stable ] || echo "--suppress-cc=bodycc" >>"$new/recipients"
+	grep -q '^--to=' "$new/recipients" || die "get_maintainer.pl of $package finds no recipient:" \
+		"$(cat "$work/.git/complaints")"
+}
+
+debian() {
+	folder=bugfix/x86
+	in_work format-patch -q --zero-commit --abbrev=12 -k --no-signature --add-header="Forwarded: no" \
+		--add-header="Last-Update: $(date +%Y-%m-%d)" -o "$(realpath "$new")/$folder" base ||
+		die "cannot write the patches to ${out%/*}: is the disk full?"
+	for mail in "$new/$folder"/*.patch; do
+		name=$(basename "$mail" | sed 's/^[0-9]*-//')
+		mv "$mail" "$new/$folder/$name"
+		echo "$folder/$name"
+	done >"$new/series"
+}
+
+case $for in
+debian) debian ;;
+*)
+	mails
+	recipients
+	;;
+esac
+(cd "$new" && find . -type f | sed 's|^\./||' | sort | xargs -d '\n' sha256sum) \
+	>"$work/.git/sums"
+mv "$work/.git/sums" "$new/SHA256SUMS"
+
+[ ! -e "$out" ] || mv "$out" "$new.old"
+mv "$new" "$out"
+
+if [ "$for" = debian ]; then
+	echo "$out: $count patches for debian/patches, and series: the lines for the end of its series"
+	exit
+fi
+cat <<EOF
+$out: $count mails and a cover letter, signed off by $ident.
+Read them; then, without --dry-run when that is what you want:
+  xargs -d '\n' -a $out/recipients git send-email --dry-run $out/*.patch
+EOF
+[ "$for" = list ] || [ -n "${UPSTREAM:-}" ] ||
+	echo "note: stable takes what mainline has: UPSTREAM='ID none' adds the commits, in this order"
