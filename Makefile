@@ -33,6 +33,8 @@ LAB := $(B)/lab
 LOG := $(B)/log
 SELFTEST := tools/testing/selftests/mce
 STEP := scripts/build/step.sh
+RUN := $(SELFTEST)/run.py -b scripts/lab
+REPORT := scripts/measure/report
 
 # L1's kernel comes from one tree, whatever tree the guest is: it is a part of
 # the lab and not under test.
@@ -59,7 +61,7 @@ endif
 # those that Debian does not have: check prints that it skips them
 NO_SOURCE := $(shell awk '$$2 == "-" { print $$1 }' scripts/fetch/debian-suites)
 
-# for scripts/fetch/apt.sh, for run.sh, and for check.sh
+# for scripts/fetch/apt.sh, for run.py, and for check.sh
 export MIRROR SECURITY_MIRROR BACKEND KUNIT_TOOL UPSTREAM BUDGET SOURCE CONFIG
 
 goals := $(or $(MAKECMDGOALS),help)
@@ -166,10 +168,10 @@ try-programs: | deps
 
 demo: first kernels lab
 	@start=$$(date +%s); \
-		$(SELFTEST)/run.sh $(LAB) $(T) $(LOG)/$(TREE)/demo $(TREE) $(or $(SCENARIO),$(DEMO)); \
+		$(RUN) $(LAB) $(T) $(LOG)/$(TREE)/demo $(TREE) $(or $(SCENARIO),$(DEMO)); \
 		status=$$?; echo; \
 		echo "demo,$(TREE) $$(($$(date +%s) - start))" >>$(LOG)/seconds; \
-		$(SELFTEST)/table.sh -e $(LOG)/$(TREE)/demo; exit $$status
+		$(REPORT)/results.py table -e $(LOG)/$(TREE)/demo; exit $$status
 .PHONY: demo
 
 check: | budget deps
@@ -211,7 +213,11 @@ bench:
 soak:
 	@. scripts/lib.sh; number N 1 '$(N)' && number SEED 0 '$(SEED)'
 	@$(MAKE) --no-print-directory kernels lab TREE=$(TREE)
-	@scripts/check/soak.sh $(LAB) $(T) $(LOG)/$(TREE)/soak $(TREE) $(N) $(SEED)
+	@echo "# soak $(TREE): $(N) poisons, seed $(SEED)"; \
+		SOAK_N=$(N) SOAK_SEED=$(SEED) $(RUN) $(LAB) $(T) $(LOG)/$(TREE)/soak $(TREE) soak-1 soak-4; \
+		status=$$?; $(REPORT)/results.py table -f $(LOG)/$(TREE)/soak; \
+		[ $$status -eq 0 ] || echo "# the same again: make soak TREE=$(TREE) N=$(N) SEED=$(SEED)"; \
+		exit $$status
 .PHONY: soak
 
 fuzz:
@@ -221,7 +227,7 @@ fuzz:
 .PHONY: fuzz
 
 report: | deps
-	@scripts/measure/report/report.sh $(LOG) $(B)/report.html
+	@$(REPORT)/report.py $(LOG) $(B)/report.html
 .PHONY: report
 
 export:
@@ -263,18 +269,19 @@ $(B)/%/source: | deps
 	@$(STEP) $(LOG)/fetch-$*.log "fetch linux-source-$*" scripts/fetch/fetch.sh source $* $(@D)
 
 # absolute, as the kernel's build is elsewhere; the kernel of L1's tree can be L1's, too
-GUEST_CONFIG := $(addprefix $(CURDIR)/$(SELFTEST)/,needs.config guest.config config)
+GUEST_CONFIG := $(addprefix $(CURDIR)/,scripts/lab/needs.config scripts/lab/guest.config \
+	$(SELFTEST)/config)
 L1_CONFIG := $(GUEST_CONFIG) $(CURDIR)/$(SELFTEST)/lab/l1.config
 CONFIG_OF = $(if $(filter $(L1_TREE),$(1)),$(L1_CONFIG),$(GUEST_CONFIG))
 # a tree of the user's own in his own configuration
 BASE_OF = $(if $(and $(CONFIG),$(findstring ~,$(1))),-b '$(CONFIG)')
 ifneq ($(CONFIG),)
-GUEST_CONFIG := $(addprefix $(CURDIR)/$(SELFTEST)/,needs.config config)
+GUEST_CONFIG := $(addprefix $(CURDIR)/,scripts/lab/needs.config $(SELFTEST)/config)
 endif
 
 $(B)/%/unpatched.bzImage: $(B)/%/source $(L1_CONFIG)
 	@$(STEP) $(LOG)/$*/unpatched.log "build the guest kernel $*, as $(if $(findstring ~,$*),it is,Debian ships it)" \
-		$(SELFTEST)/kernel.sh $(call BASE_OF,$*) $(@D)/unpatched $@ $(call CONFIG_OF,$*)
+		scripts/lab/kernel.sh $(call BASE_OF,$*) $(@D)/unpatched $@ $(call CONFIG_OF,$*)
 	@sed -n '/^the lab changes/p; /^  CONFIG_/p' $(LOG)/$*/unpatched.log
 
 # which folder it is of: PATCHDIR= may name another each time
@@ -285,15 +292,15 @@ $(T)/patchdir: FORCE | $(T)/source
 $(T)/patched.bzImage: $(T)/unpatched.bzImage $(PATCHES) $(PATCHDIR) $(T)/patchdir
 	@$(STEP) $(LOG)/$(TREE)/apply.log "apply $(PATCHDIR)" \
 		scripts/build/apply.sh $(T)/unpatched $(T)/patched $(PATCHES)
-	@$(SELFTEST)/objects.sh $(T)/unpatched/obj $(T)/patched/obj
+	@scripts/lab/objects.sh $(T)/unpatched/obj $(T)/patched/obj
 	@$(STEP) $(LOG)/$(TREE)/patched.log "build the guest kernel $(TREE), patched" \
-		$(SELFTEST)/kernel.sh $(call BASE_OF,$(TREE)) $(T)/patched $@ $(call CONFIG_OF,$(TREE))
+		scripts/lab/kernel.sh $(call BASE_OF,$(TREE)) $(T)/patched $@ $(call CONFIG_OF,$(TREE))
 
 HOOK := $(SELFTEST)/hook
 
 $(T)/%.hook.cpio: $(T)/%.bzImage $(HOOK)/hook.c $(HOOK)/Makefile $(HOOK)/build.sh
 	@$(STEP) $(LOG)/$(TREE)/$*.hook.log "build the hook module $(TREE), $*" \
-		$(HOOK)/build.sh $(T)/$* $@
+		$(HOOK)/build.sh $(T)/$*/obj $@
 
 ifndef SOURCE
 $(T)/upstream: $(T)/source
@@ -301,7 +308,7 @@ $(T)/upstream: $(T)/source
 		scripts/fetch/fetch.sh upstream $(T)
 endif
 
-L1_PATCHES := $(addprefix $(CURDIR)/,$(wildcard $(SELFTEST)/lab/*.patch))
+L1_PATCHES := $(addprefix $(CURDIR)/,$(wildcard scripts/lab/*.patch))
 
 $(LAB)/stock.bzImage: $(B)/$(L1_TREE)/unpatched.bzImage
 	@mkdir -p $(@D)
@@ -309,11 +316,11 @@ $(LAB)/stock.bzImage: $(B)/$(L1_TREE)/unpatched.bzImage
 
 $(LAB)/l1.bzImage: $(B)/$(L1_TREE)/unpatched.bzImage $(L1_PATCHES)
 	@mkdir -p $(@D)
-	@$(STEP) $(LOG)/l1-apply.log "apply $(SELFTEST)/lab" \
+	@$(STEP) $(LOG)/l1-apply.log "apply scripts/lab" \
 		scripts/build/apply.sh $(B)/$(L1_TREE)/unpatched $(LAB)/l1 $(L1_PATCHES)
-	@$(SELFTEST)/objects.sh $(B)/$(L1_TREE)/unpatched/obj $(LAB)/l1/obj
+	@scripts/lab/objects.sh $(B)/$(L1_TREE)/unpatched/obj $(LAB)/l1/obj
 	@$(STEP) $(LOG)/l1.log "build L1's kernel, $(L1_TREE) with KVM for Intel guests on SVM" \
-		$(SELFTEST)/kernel.sh $(LAB)/l1 $@ $(L1_CONFIG)
+		scripts/lab/kernel.sh $(LAB)/l1 $@ $(L1_CONFIG)
 
 $(LAB)/qemu-amd: | deps
 	@mkdir -p $(@D)

@@ -90,7 +90,7 @@ run_step() {
 		esac
 	fi
 	case $status in
-	# 4: run.sh skipped all, and printed why
+	# 4: run.py skipped all, and printed why
 	0 | 1 | 4) return "$status" ;;
 	esac
 	echo "not ok - make $again: what it runs ended with status $status"
@@ -132,7 +132,7 @@ tests_of() {
 		echo "ok - $scenario $tree # SKIP no row of the scenarios is for it"
 		return
 	fi
-	step "$all" "$selftest/run.sh" "$build/lab" "$build/$tree" "$build/log/$tree/check" \
+	step "$all" "$selftest/run.py" -b scripts/lab "$build/lab" "$build/$tree" "$build/log/$tree/check" \
 		"$tree" ${scenario:+"$scenario"}
 }
 
@@ -159,7 +159,7 @@ series_of() {
 		case " $built " in
 		*" $tree "*)
 			step "check ${named:-TREE=$tree} SCENARIO=ar-load BACKEND=kvm-emulated" \
-				env BACKEND=kvm-emulated "$selftest/run.sh" -k patched "$build/lab" \
+				env BACKEND=kvm-emulated "$selftest/run.py" -b scripts/lab -k patched "$build/lab" \
 				"$build/$tree" "$build/log/$tree/kvm-emulated" "$tree" ar-load
 			;;
 		esac
@@ -181,11 +181,11 @@ series_of() {
 
 logs=
 for tree in $trees; do
-	[ ! -r "$build/log/$tree/check/verdicts" ] || logs="$logs $build/log/$tree/check"
+	[ ! -r "$build/log/$tree/check/results.json" ] || logs="$logs $build/log/$tree/check"
 done
 echo
 # shellcheck disable=SC2086 # a list of words
-[ -z "$logs" ] || "$selftest/table.sh" $logs
+[ -z "$logs" ] || scripts/measure/report/results.py table $logs
 
 passed=$(grep -c '^ok ' "$results")
 failed=$(grep -c '^not ok ' "$results")
@@ -197,22 +197,22 @@ echo "check,$(echo "$trees" | tr ' ' '+')${scenario:+,$scenario} $seconds" >>"$b
 echo "yardstick $yardstick" >>"$build/log/seconds"
 echo
 echo "# $seconds s, on a machine on which scripts/measure/yardstick.sh takes $yardstick s"
-if [ -z "$scenario" ] && ! scripts/measure/report/report.sh -c "$build/log" "$build/report.html"; then
+if [ -z "$scenario" ] && ! scripts/measure/report/report.py -c "$build/log" "$build/report.html"; then
 	echo "not ok - report"
 	failed=$((failed + 1))
 fi
 with_source=$(for tree in $trees; do
-	! has_source "$tree" || echo "$tree"
-done)
+	! has_source "$tree" || echo "$build/log/$tree/check"
+done | sort -V)
 # shellcheck disable=SC2086 # a list of words
 if [ -z "$scenario" ] && [ "${trees#* }" != "$trees" ] &&
-	! scripts/measure/report/results.sh "$build/log" Documentation/results.md $with_source; then
+	! scripts/measure/report/results.py page Documentation/results.md $with_source; then
 	echo "not ok - results"
 	failed=$((failed + 1))
 fi
 echo "$((passed - skipped)) passed, $failed failed, $skipped skipped"
 # a deadline is no excuse for a run that shows nothing
-if [ -n "$DEADLINE" ] && [ -z "$scenario" ] && ! grep -q . "$build/log/${trees%% *}/check/verdicts" 2>/dev/null; then
+if [ -n "$DEADLINE" ] && [ -z "$scenario" ] && ! grep -q '"verdict"' "$build/log/${trees%% *}/check/results.json" 2>/dev/null; then
 	echo "check.sh: BUDGET=$BUDGET was too short for any scenario of ${trees%% *}" >&2
 	exit 1
 fi

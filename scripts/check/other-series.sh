@@ -20,6 +20,7 @@ log=$PWD/build/log/other-series.log
 # shellcheck disable=SC2034 # for one()
 output=$PWD/build/log/other-series.output again=other-series
 selftest=$PWD/tools/testing/selftests/mce
+lab=$PWD/scripts/lab
 patches=$PWD/patches
 cc=gcc
 command -v ccache >/dev/null && cc='ccache gcc'
@@ -50,8 +51,8 @@ compile() {
 	# shellcheck disable=SC2086 # a list of words
 	if ! {
 		(cd "$dir/tree" && GIT_CEILING_DIRECTORIES=$dir git apply --whitespace=nowarn "$patches/$2"/*.patch) &&
-			"$selftest/configure.sh" "$dir/tree" obj "$selftest/needs.config" \
-				"$selftest/guest.config" "$selftest/config" \
+			"$lab/configure.sh" "$dir/tree" obj "$lab/needs.config" \
+				"$lab/guest.config" "$selftest/config" \
 				"$dir/suite.config" >"$dir/lost" &&
 			make -s -C "$dir/tree" O=obj -j"$(nproc)" CC="$cc" prepare $objects \
 				arch/x86/kernel/cpu/mce/mce_guest_test.o

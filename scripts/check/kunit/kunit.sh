@@ -58,7 +58,7 @@ kunit() (
 # the guest's kernel and the suite, which is not in .kunitconfig alone
 build() {
 	obj=$tree/obj-kunit
-	[ -d "$obj" ] || "$here/../../../tools/testing/selftests/mce/objects.sh" "$tree/obj" "$obj" ||
+	[ -d "$obj" ] || "$here/../../lab/objects.sh" "$tree/obj" "$obj" ||
 		return 1
 	# the file comes last, so that what was interrupted is done again
 	if [ ! -e "$obj/has-the-suite" ]; then

@@ -65,7 +65,7 @@ if ! "$here/../../build/apply.sh" "$dir/patched" "$tree" >/dev/null; then
 fi
 for obj in obj-kunit obj; do
 	[ ! -d "$dir/patched/$obj" ] || {
-		"$here/../../../tools/testing/selftests/mce/objects.sh" "$dir/patched/$obj" "$tree/$obj"
+		"$here/../../lab/objects.sh" "$dir/patched/$obj" "$tree/$obj"
 		break
 	}
 done

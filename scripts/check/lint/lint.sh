@@ -32,7 +32,7 @@ user_c=$(echo "$c" | grep -v -e /hook/ -e /grading/ -e '^arch/')
 sh=$(git ls-files | while read -r f; do
 	head -n 1 "$f" | grep -q '^#!.*sh$' && echo "$f"
 done)
-lab_patches=$(git ls-files 'tools/*.patch')
+lab_patches=$(git ls-files 'scripts/lab/*.patch')
 
 if [ -z "$c" ] || [ -z "$sh" ] || [ -z "$lab_patches" ]; then
 	echo "lint.sh: git ls-files finds no C, no shell or no patches: run it in a git clone" >&2

@@ -23,8 +23,7 @@ patchdir=$2
 sparse=$(realpath "$3")
 shift 3
 parts=${*:-mails builds configs words}
-here=$PWD/scripts/lint
-selftest=$PWD/tools/testing/selftests/mce
+here=$PWD/scripts/check/lint
 tree=$(basename "$dir")
 work=$dir/series
 log=$PWD/build/log/$tree/lint
@@ -50,7 +49,7 @@ kmake() {
 # configure BASE: obj-BASE of the tree, as "configs" explains
 configure() {
 	if [ "$1" = all ]; then
-		lost=$("$selftest/configure.sh" "$work" obj-all "$here/all.config" 2>"$log/make") || {
+		lost=$(scripts/lab/configure.sh "$work" obj-all "$here/all.config" 2>"$log/make") || {
 			cat "$log/make"
 			return 1
 		}
@@ -92,7 +91,7 @@ knows() {
 		"$work/lib"
 }
 
-# patches in the selftest have blanks before tabs, as patches do
+
 apply() {
 	(cd "$work" && GIT_CEILING_DIRECTORIES=$dir git apply --whitespace=nowarn "$1")
 }
@@ -241,7 +240,7 @@ fails_with() {
 builds() {
 	rm -rf "$work"
 	if ! scripts/build/apply.sh "$dir/unpatched" "$work" >"$log/apply" 2>&1 ||
-		! "$selftest/objects.sh" "$dir/unpatched/obj" "$work/obj-guest" ||
+		! scripts/lab/objects.sh "$dir/unpatched/obj" "$work/obj-guest" ||
 		! warnings >"$log/warnings.0000"; then
 		one "build $tree without the series" fails_with apply configure warnings.0000
 		return

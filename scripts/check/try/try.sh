@@ -19,7 +19,7 @@ kernel=${1:-}
 config=${2:-}
 backend=${3:-q35}
 cd "$(dirname "$0")/../../.." || exit 2
-here=scripts/try
+here=scripts/check/try
 selftest=tools/testing/selftests/mce
 build=$PWD/build
 
@@ -136,7 +136,7 @@ for scenario in $(awk -v backends=" q35 $backend $([ "$backend" != kvm ] || echo
 	# shellcheck disable=SC2046 # words
 	missing=$(lacks $(symbols "$scenario"))
 	if [ -n "$missing" ]; then
-		skipped="$skipped$scenario: the kernel lacks$missing
+		skipped="$skipped$(printf '%-14s skipped, the kernel lacks%s' "$scenario" "$missing")
 "
 	else
 		run="$run $scenario"
@@ -154,25 +154,9 @@ done
 [ "$backend" = kvm ] || backend=tcg
 logs=$dir/logs
 # shellcheck disable=SC2086 # words
-BACKEND=$backend $selftest/run.sh -k tried "$build/lab" "$dir" "$logs" "$series" $run \
+BACKEND=$backend $selftest/run.py -k tried -b scripts/lab "$build/lab" "$dir" "$logs" "$series" $run \
 	>"$dir/out" 2>&1 || {
 	cat "$dir/out" >&2
 	exit 2
 }
-$selftest/table.sh -l "$logs" | awk -F '|' '
-	{ printf "%-14s %-50s %s\n", $2, $5, $4 == "unpatched" ? "as without the change" : \
-		$4 == "patched" ? "as with the change" : $4 == "both" ? "as both with and without it" : \
-		"neither as with the change nor as without" }'
-printf '%s' "$skipped" | sed 's/^\([^:]*\): /\1 /' | awk '{ printf "%-14s skipped, ", $1; $1 = ""; print substr($0, 2) }'
-echo "the consoles: $logs"
-
-list() {
-	awk -F '|' -v as="$1" '$3 == as { printf "%s%s", sep, $1; sep = ", " }' "$logs/verdicts"
-}
-if [ -n "$(list unpatched)" ]; then
-	echo "affected: $(list unpatched)"
-	exit 1
-fi
-[ -z "$(list neither)" ] || cannot "$(list neither)"
-[ -n "$(list patched)" ] || cannot "no row that was run ends differently with the change"
-echo "not affected by what could be tried: $(list patched)"
+exec scripts/measure/report/results.py tried "$logs" "$skipped"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# lacks.sh build|kernels|run
-# What this machine lacks to build the programs, the kernels, or to run them, as
+# lacks.sh build|run
+# What this machine lacks to build the programs, or to run them, as
 # "PROGRAM (PACKAGE)", in one line; nothing when it has all. Packages are Debian's.
 set -u
 
@@ -29,19 +29,13 @@ build)
 	file qemu-system-data /usr/share/qemu/qboot.rom
 	pkg-config --exists json-c 2>/dev/null || need json-c libjson-c-dev
 	;;
-kernels)
-	for pair in gcc=gcc make=make bc=bc bison=bison flex=flex git=git rsync=rsync; do
-		program "${pair%=*}" "${pair#*=}"
-	done
-	echo '#include <gelf.h>' | gcc -E - >/dev/null 2>&1 || need gelf.h libelf-dev
-	;;
 run)
-	for pair in qemu-system-x86_64=qemu-system-x86 setsid=util-linux xargs=findutils; do
+	for pair in qemu-system-x86_64=qemu-system-x86 python3=python3; do
 		program "${pair%=*}" "${pair#*=}"
 	done
 	;;
 *)
-	echo "usage: lacks.sh build|kernels|run" >&2
+	echo "usage: lacks.sh build|run" >&2
 	exit 2
 	;;
 esac

@@ -1,11 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # mce.sh [SCENARIO...]
-# The scenarios on the kernel that kernels.sh built, as a kselftest: KTAP, and exit
-# status 0 when what was run came out as the table "scenarios" has it, 1 when not, 4
-# when nothing could be run. A scenario that this machine cannot run is skipped, and
-# the line names what is missing. Consoles of all runs are in logs/. An unpatched
-# kernel beside the other is not run here.
+# The scenarios on the kernel of this tree, as a kselftest: KTAP, and exit status 0 when what was
+# run came out as the table "scenarios" has it, 1 when not, 4 when nothing could be run. A
+# scenario that this machine cannot run is skipped, and the line names what is missing: most
+# of them take KVM with nested virtualisation. Consoles of all runs are in logs/.
+#
+# The kernel is that for which hook.cpio was built (see the Makefile), or KERNEL=. It has what
+# is in the file config. L1, which runs the VMM, has the same one, or L1_KERNEL=, and needs
+# what is in lab/l1.config as well.
 set -u
 
 cd "$(dirname "$0")" || exit 1
@@ -23,24 +26,25 @@ if [ ! -x vmm ] || [ ! -r guest.cpio ]; then
 	lacks=$(./lacks.sh build)
 	skip "not built${lacks:+: there was no $lacks}"
 fi
-reason=$(sed -n 's/^\* //p' "$kernels/missing" 2>/dev/null)
-[ -z "$reason" ] || skip "no kernels: $reason"
-[ -r "$kernels/patched.hook.cpio" ] ||
-	skip "no kernels: build them with make -C tools/testing/selftests TARGETS=mce"
+[ -r hook.cpio ] ||
+	skip "no hook.cpio: there was no kernel to build it for, see config, and give KDIR= to make"
+# version and image, of the Makefile
+read -r version image <kernel
+image=${KERNEL:-$image}
+[ -r "$image" ] || skip "no kernel $image: build it, or give KERNEL="
 
 missing=$(mktemp)
 trap 'rm -f "$missing"' EXIT
 trap 'exit 143' TERM HUP INT
-cp "$kernels/missing" "$missing"
-for pair in bochs=bochs grub-mkrescue=grub-common; do
-	command -v "${pair%=*}" >/dev/null ||
-		echo "bochs this machine lacks ${pair%=*} (${pair#*=})" >>"$missing"
-done
 [ -r amd.cpio ] ||
-	echo "amd QEMU was older than 9.1 and had no SUCCOR: build with QEMU_AMD=" >>"$missing"
+	echo "kvm-amd QEMU was older than 9.1 and had no SUCCOR: build with QEMU_AMD=" >"$missing"
 
-# run.sh has the kernels of L1 beside the rest of the lab
-for file in vmm *.cpio; do
-	ln -sf "../$file" "$kernels/"
-done
-./run.sh -m "$missing" "$kernels" "$kernels" logs "$(cat "$kernels/series")" "$@"
+rm -rf "$kernels"
+mkdir "$kernels" || exit 1
+ln -s "$PWD"/vmm "$PWD"/*.cpio "$kernels/"
+ln -s "$(realpath "$image")" "$kernels/patched.bzImage"
+ln -s "$(realpath "${L1_KERNEL:-$image}")" "$kernels/l1.bzImage"
+mv "$kernels/hook.cpio" "$kernels/patched.hook.cpio"
+echo "linux $version $image" >"$kernels/source"
+./run.py -m "$missing" "$kernels" "$kernels" logs \
+	"$(echo "$version" | sed 's/^\([0-9]*\.[0-9]*\).*/\1/')" "$@"

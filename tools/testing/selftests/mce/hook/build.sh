@@ -1,22 +1,22 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# build.sh TREE OUT
-# Build the hook module for the kernel that kernel.sh built in TREE/obj, and
-# pack it into the initramfs archive OUT, as /hook.ko.
+# build.sh OBJ OUT
+# Build the hook module for the kernel that was built in OBJ (of make O=, or the tree itself),
+# and pack it into the initramfs archive OUT, as /hook.ko.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
-tree=$1
+obj=$(cd "$1" && pwd)
 out=$2
-module=$tree/obj/hook
+module=$(mktemp -d "$(realpath "$(dirname "$out")")/hook.XXXXXX")
+trap 'rm -rf "$module"' EXIT
+trap 'exit 130' INT TERM HUP
 
 unset MAKEFLAGS MFLAGS MAKELEVEL
-mkdir -p "$module"
 cp "$here/hook.c" "$here/Makefile" "$module/"
-module=$(cd "$module" && pwd)
-# There are no other modules in the configuration: what the kernel's own image exports is
-# all, and the tree need not be walked for more.
-make -C "$tree" O=obj -j"$(nproc)" modules_prepare
-cp "$tree/obj/vmlinux.symvers" "$tree/obj/Module.symvers"
-make -C "$tree" O=obj M="$module" modules
+make -C "$obj" -j"$(nproc)" modules_prepare
+# Without modules, what the kernel's own image exports is all: the tree need not be walked.
+symbols=
+[ -e "$obj/Module.symvers" ] || symbols=KBUILD_EXTRA_SYMBOLS=$obj/vmlinux.symvers
+make -C "$obj" M="$module" ${symbols:+"$symbols"} modules
 "$here/../lab/cpio.sh" "$out" "$module/hook.ko=hook.ko"

@@ -12,8 +12,9 @@ shift 4
 wall_limit=600
 
 here=$(dirname "$0")
+selftest=$here/../../tools/testing/selftests/mce/lab
 # shellcheck source=tools/testing/selftests/mce/lab/l1.sh
-. "$here/l1.sh"
+. "$selftest/l1.sh"
 initrd=$logs/kvm-emulated.$kernel.initrd
 trap 'rm -f "$initrd"' EXIT
 trap 'exit 143' TERM HUP INT
@@ -28,10 +29,10 @@ for file in bios-256k.bin kvmvapic.bin linuxboot_dma.bin; do
 	done
 done
 # shellcheck disable=SC2046,SC2086 # lists of words
-"$here/cpio.sh" "$initrd" "$here/kvm-init=init" /bin/busybox=bin/busybox \
+"$selftest/cpio.sh" "$initrd" "$here/kvm-init=init" /bin/busybox=bin/busybox \
 	"$qemu=usr/bin/qemu-system-x86_64" $firmware \
 	$(ldd "$qemu" | sed -n 's|[^/]*/\([^ ]*\) .*|/\1=\1|p') \
-	$(for file in qemu.sh kvm.sh kvm-lacks.sh l1.sh; do echo "$here/$file=mce/$file"; done) \
+	$(for file in qemu.sh kvm.sh kvm-lacks.sh l1.sh; do echo "$selftest/$file=mce/$file"; done) \
 	$(for file in l1.bzImage l1.cpio guest.cpio; do echo "$lab/$file=lab/$file"; done) \
 	$(for file in bzImage hook.cpio; do
 		echo "$kernels/$kernel.$file=kernels/$kernel.$file"

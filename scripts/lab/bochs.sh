@@ -14,7 +14,7 @@ shift 4
 wall_limit=900
 
 # shellcheck source=tools/testing/selftests/mce/lab/l1.sh
-. "$(dirname "$0")/l1.sh"
+. "$(dirname "$0")/../../tools/testing/selftests/mce/lab/l1.sh"
 work=$(mktemp -d "$logs/bochs.$kernel.XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'exit 143' TERM HUP INT

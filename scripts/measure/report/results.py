@@ -1,0 +1,236 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""
+results.py table [-e | -f] LOGS...
+    What run.py found in LOGS (results.json), as a table in Markdown: scenario by kernel. With
+    -e, then the lines of the consoles that prove it; with -f, all facts.
+results.py tried LOGS SKIPPED
+    What run.py -k tried found: a line for each scenario, then SKIPPED, lines as well, and last
+    "affected: ..." (exit status 1), "not affected by what could be tried: ..." (0), or
+    "cannot tell: ..." (2).
+results.py page OUT LOGS...
+    Documentation/results.md, OUT: a table of each of LOGS, each with the version of the
+    kernel. export.sh reads it. When of one of LOGS not all scenarios were run, or one failed,
+    OUT stays as it is, and a line names the tree.
+results.py seconds LOGS
+    How long the test bed itself took, as the last `make check` and `make demo` left it in
+    LOGS, build/log: lines "scenario BACKEND,SCENARIO MEAN MOST", without the boot of L1, several
+    at a time, and "command COMMAND,TREES SECONDS", of a whole command.
+
+Exit status 1 when LOGS have no results, or OUT cannot be written.
+"""
+import glob
+import json
+import os
+import re
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+KERNELS = "unpatched", "patched"
+
+
+def load(logs):
+    """The results of one run.py, with its folder as "logs"."""
+    try:
+        with open(f"{logs}/results.json", encoding="utf-8") as results:
+            return dict(json.load(results), logs=logs)
+    except FileNotFoundError:
+        sys.exit(f"results.py: no {logs}/results.json: run.py writes it")
+
+
+def ran(results):
+    """The rows that have a verdict."""
+    return [row for row in results["rows"] if "verdict" in row]
+
+
+def cell(row):
+    """The verdict, and the one or two facts that the scenario is about."""
+    what, facts = row["verdict"]["what"], row["verdict"]["facts"]
+    stall = max([int(facts.get(key, 0)) if isinstance(facts.get(key, 0), (str, int)) else
+                 max(map(int, facts[key])) for key in ("ao.max_us", "ar.max_us")])
+    for key, text in (("rip", " in {}"), ("", f", stalls of {stall // 1000} ms"),
+                      ("after.split", ", {} splits"), ("split", ", {} splits"),
+                      ("pages", ", {} DIMM pages usable"), ("direct", ", {}"),
+                      ("ao-page.direct", ", {}")):
+        if facts.get(key) or (not key and stall):
+            value = facts.get(key)
+            what += text.format(value[-1] if isinstance(value, list) else value)
+            break
+    return what + (" (not as expected)" if row["result"] == "not ok" else "")
+
+
+def proof(results, row):
+    """The lines of the console that prove what became of the guest."""
+    try:
+        with open(f"{results['logs']}/{row['scenario']}.{row['kernel']}.log",
+                  encoding="utf-8", errors="replace") as log:
+            lines = [re.sub(r"^\[[^]]*\] *", "", line.rstrip()) for line in log]
+    except FileNotFoundError:
+        return []
+    pattern = "RIP: 0010:|BUG: |Machine check: |Kernel panic - not|^vmm: direct map|" \
+        "mce-guest: (sigbus|write|value|fill|tables|alive|victim)"
+    # a record that is survived has a RIP, too: that of the end is of interest
+    if any(re.search("Kernel panic|BUG: ", line) for line in lines):
+        pattern += "|RIP 10:"
+    return list(dict.fromkeys(line for line in lines if re.search(pattern, line)))[:8]
+
+
+def scenarios(all_results):
+    """The names of the scenarios, each once, in the order of the table."""
+    return list(dict.fromkeys(row["scenario"] for results in all_results for row in ran(results)))
+
+
+def find(results, scenario, kernel):
+    """The row of a scenario and a kernel, or None."""
+    return next((row for row in ran(results)
+                 if (row["scenario"], row["kernel"]) == (scenario, kernel)), None)
+
+
+def table(all_results):
+    """Lines of Markdown."""
+    yield "| scenario |" + "".join(f" {results['version']} unpatched | patched |"
+                                   for results in all_results)
+    yield "| --- |" + " --- | --- |" * len(all_results)
+    for scenario in scenarios(all_results):
+        rows = [find(results, scenario, kernel) for results in all_results for kernel in KERNELS]
+        yield f"| {scenario} |" + "".join(f" {cell(row) if row else ''} |" for row in rows)
+
+
+def evidence(all_results):
+    """What proves each cell."""
+    for results in all_results:
+        for row in ran(results):
+            wrong = " (not as expected)" if row["result"] == "not ok" else ""
+            yield f"{row['scenario']}, {row['kernel']}: {row['verdict']['what']}{wrong}"
+            yield from ("    " + line for line in proof(results, row))
+
+
+def all_facts(all_results):
+    """Each verdict, whole."""
+    for results in all_results:
+        for row in ran(results):
+            yield f"# {row['scenario']} {row['kernel']}: {row['verdict']['what']} " + " ".join(
+                f"{key}={','.join(value) if isinstance(value, list) else value}"
+                for key, value in row["verdict"]["facts"].items())
+
+
+ALIKE = {"unpatched": "as without the change", "patched": "as with the change",
+         "both": "as both with and without it",
+         "neither": "neither as with the change nor as without"}
+
+
+def tried(results, skipped):
+    """Print what became of a kernel that was to be found out about; the exit status."""
+    like = {alike: ", ".join(row["scenario"] for row in ran(results) if row["as"] == alike)
+            for alike in ALIKE}
+    for row in ran(results):
+        print(f"{row['scenario']:14} {cell(row):50} {ALIKE[row['as']]}")
+    print(skipped + f"the consoles: {results['logs']}")
+    if like["unpatched"]:
+        print("affected:", like["unpatched"])
+        return 1
+    if like["neither"] or not like["patched"]:
+        print("cannot tell:", like["neither"] or
+              "no row that was run ends differently with the change")
+        return 2
+    print("not affected by what could be tried:", like["patched"])
+    return 0
+
+
+def output(*command):
+    """What a command prints; nothing when there is no such command."""
+    try:
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                              text=True, check=False).stdout.strip()
+    except FileNotFoundError:
+        return ""
+
+
+def commit():
+    """Which version of the repository this is, see scripts/lib.sh."""
+    return output("sh", "-c", f'. "{HERE}/../../lib.sh"; commit_of "{HERE}"')
+
+
+def distribution():
+    """What this machine runs."""
+    with open("/etc/os-release", encoding="utf-8") as release:
+        return re.search(r'^PRETTY_NAME="?([^"\n]*)', release.read(), re.M).group(1)
+
+
+def qemu():
+    """QEMU and its version."""
+    return re.sub(r" *\(.*", "", output("qemu-system-x86_64", "--version").partition("\n")[0])
+
+
+def backends(all_results):
+    """How the guests were run: a line each."""
+    return sorted({re.sub(r" \(see .*", "", results["backend"]) for results in all_results})
+
+
+def page(out, folders):
+    """Write Documentation/results.md."""
+    all_results = [load(logs) for logs in folders if os.path.exists(f"{logs}/results.json")]
+    for logs in folders:
+        if not os.path.exists(f"{logs}/results.json"):
+            print(f"# {out} stays as it is: there are no results in {logs}")
+            return
+    for results in all_results:
+        if any(row["result"] != "ok" for row in results["rows"]) or \
+           len(results["rows"]) != results["planned"]:
+            print(f"# {out} stays as it is: of {results['tree']}, not all scenarios were run"
+                  " and passed")
+            return
+    with open(f"{HERE}/results.head", encoding="utf-8") as head:
+        lines = [head.read() + f"These are of version {commit()}, and were made with",
+                 f"{qemu()} on {distribution()}. The guests were run by:", ""]
+    lines += [f"- {line}" for line in backends(all_results)]
+    for results in all_results:
+        lines += ["", f"## {results['version']}", "", *table([results])]
+    try:
+        with open(f"{out}.new", "w", encoding="utf-8") as new:
+            new.write("\n".join(lines) + "\n")
+        os.replace(f"{out}.new", out)
+    except OSError as error:
+        sys.exit(f"results.py: {error}: is the disk full?")
+
+
+def seconds(logs):
+    """Words: scenario BACKEND,SCENARIO MEAN MOST, and command COMMAND,TREES SECONDS."""
+    took = {}
+    for folder in sorted(glob.glob(f"{logs}/*/check/results.json")):
+        for row in load(os.path.dirname(folder))["rows"]:
+            if "seconds" in row:
+                took.setdefault(f"{row['backend']},{row['scenario']}", []).append(row["seconds"])
+    for name, each in sorted(took.items()):
+        yield "scenario", name, f"{sum(each) / len(each):.0f}", str(max(each))
+    try:
+        with open(f"{logs}/seconds", encoding="utf-8") as commands:
+            for name, last in sorted(dict(line.split() for line in commands).items()):
+                yield "command", name, last
+    except FileNotFoundError:
+        pass
+
+
+def main(what, *args):
+    """What results.py is called for."""
+    if what == "table":
+        all_results = [load(logs) for logs in args if not logs.startswith("-")]
+        print("\n".join(table(all_results)))
+        if "-e" in args:
+            print("", *evidence(all_results), sep="\n")
+        if "-f" in args:
+            print(*all_facts(all_results), sep="\n")
+    elif what == "tried":
+        sys.exit(tried(load(args[0]), args[1]))
+    elif what == "page":
+        page(args[0], args[1:])
+    elif what == "seconds":
+        print("\n".join(" ".join(words) for words in seconds(args[0])))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3 or sys.argv[1] not in ("table", "tried", "page", "seconds"):
+        sys.exit(__doc__.strip())
+    sys.dont_write_bytecode = True
+    main(*sys.argv[1:])

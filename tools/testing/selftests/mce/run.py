@@ -1,0 +1,442 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""
+run.py [-k KERNEL | -m MISSING] [-b DIR] LAB KERNELS LOGS TREE [SCENARIO...]
+
+Run the scenarios of the table "scenarios" for TREE, all or those named (a beginning up to a
+hyphen that none is called, such as amd, is all of amd-*), on KERNELS/unpatched.bzImage and
+KERNELS/patched.bzImage, as many at a time as this machine has CPUs. Compare what became of
+the guest with the table, and print KTAP.
+
+LAB      where the Makefile here built (vmm, guest.cpio, l1.cpio, amd.cpio), with L1's kernels
+         (l1.bzImage, stock.bzImage)
+KERNELS  the kernels under test, each with its KERNEL.hook.cpio (hook/build.sh)
+LOGS     gets the console of every run, SCENARIO.KERNEL.log, and results.json
+-b DIR   has more backends, BACKEND.sh, than lab/ here
+-k       only KERNEL of the two is run. KERNEL "tried" is neither of them, but one to be found
+         out about: its verdict is compared with what both must come to, and the result has
+         "as": unpatched, patched, both, or neither
+-m       the patched kernel is all there is, and what is run on a backend that the file MISSING
+         names ("BACKEND REASON") is skipped
+
+In the environment:
+BACKEND  is taken instead of the table's: kvm, or tcg so that kvm is not tried, or another for
+         all. Without it, kvm is taken where it works (lab/kvm-lacks.sh) for what it does as
+         well. A line of output names it.
+DEADLINE seconds since the epoch: what has no verdict by then is stopped and skipped. The line
+         has BUDGET, the minutes that the user gave.
+
+results.json: tree, version, backend, planned (how many rows), and rows; each of these has
+scenario, kernel, backend, expect, result (ok, not ok, skip), reason (of a skip), verdict (what,
+facts), seconds.
+
+Exit status: 0 when everything came out as the table has it, 1 when not, 2 when nothing could
+be run, 4 when all was skipped.
+"""
+import fnmatch
+import getopt
+import glob
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+# What each backend needs in LAB, and what does the same under KVM, if that works. The jobs of
+# those that take longest begin first.
+BACKENDS = {
+    "bochs": (["l1.cpio", "stock.bzImage"], "kvm-broadcast"),
+    "kvm-emulated": (["l1.cpio", "l1.bzImage", "stock.bzImage"], None),
+    "amd": (["amd.cpio", "l1.bzImage"], "kvm-amd"),
+    "tcg": (["l1.cpio", "l1.bzImage"], "kvm"),
+    "kvm-amd": (["amd.cpio", "l1.bzImage"], None),
+    "kvm-broadcast": (["l1.cpio", "l1.bzImage"], None),
+    "kvm": (["l1.cpio", "l1.bzImage"], None),
+    "q35": ([], None),
+}
+
+
+class CannotRun(Exception):
+    """Nothing can be run: exit status 2."""
+
+
+# ---- the table of scenarios
+
+
+def read_table():
+    """All rows: scenario, trees, kernels, backend, what must come out."""
+    with open(os.path.join(HERE, "scenarios"), encoding="utf-8") as table:
+        for line in table:
+            words = line.split()
+            if words and not line.startswith("#"):
+                trees, kernels = words[1].split(","), words[2]
+                yield (words[0], trees, ["unpatched", "patched"] if kernels == "*" else [kernels],
+                       words[3], words[4:])
+
+
+def is_asked_for(name, only, names):
+    """By its name, or by what it begins with, if that is no name: amd, amd-soak."""
+    if not only or name in only:
+        return True
+    while "-" in name:
+        name = name.rpartition("-")[0]
+        if name not in names and name in only:
+            return True
+    return False
+
+
+def select_rows(series, only, under_test):
+    """What is to be run: of a scenario and a kernel, the first row that fits."""
+    table = list(read_table())
+    names = {row[0] for row in table}
+    rows = {}
+    for scenario, trees, kernels, backend, expect in table:
+        if (series not in trees and trees != ["*"]) or not is_asked_for(scenario, only, names):
+            continue
+        for kernel in kernels:
+            if under_test == ["tried"]:
+                # where a kernel oopses depends on its compiler, too
+                row = rows.setdefault((scenario, "tried"), {"backend": backend, "expect": {}})
+                row["expect"].setdefault(kernel, [word for word in expect
+                                                  if not word.startswith("rip=")])
+            elif kernel in under_test:
+                rows.setdefault((scenario, kernel),
+                                {"backend": backend, "expect": {kernel: expect}})
+    for name in only:
+        if not any(scenario == name or scenario.startswith(name + "-") for scenario, _ in rows):
+            raise CannotRun(f"no scenario {name} for {series}. There are: " +
+                            " ".join(sorted(names)))
+    return [{"scenario": scenario, "kernel": kernel, **row}
+            for (scenario, kernel), row in rows.items()]
+
+
+def fits(expect, verdict):
+    """Every word of expect is borne out by the verdict."""
+    if verdict is None or verdict["what"] != expect[0]:
+        return False
+    facts = list(all_facts(verdict))
+
+    def holds(want):
+        for sign, compare in (">=", int.__ge__), ("<=", int.__le__):
+            key, found, limit = want.partition(sign)
+            if found:
+                return any(k == key and v.lstrip("-").isdigit() and compare(int(v), int(limit))
+                           for k, v in facts)
+        return any(fnmatch.fnmatchcase(f"{k}={v}", want) for k, v in facts)
+
+    return all(holds(want) for want in expect[1:])
+
+
+def all_facts(verdict):
+    """Pairs of key and value; a key that came more than once has a list."""
+    for key, value in verdict["facts"].items():
+        for one in value if isinstance(value, list) else [value]:
+            yield key, one
+
+
+# ---- the jobs: what one backend does with one kernel
+
+
+class Jobs:
+    """As many at a time as there are CPUs, each in a process group of its own."""
+
+    def __init__(self, programs, lab, kernels, logs):
+        self.programs, self.where, self.logs = programs, [lab, kernels, logs], logs
+        self.waiting, self.running, self.over = [], {}, set()
+
+    def add(self, backend, kernel, scenarios):
+        """One more job, after those that are there."""
+        self.waiting.append((backend, kernel, scenarios))
+
+    def go_on(self):
+        """Note which have ended, and begin others in their place."""
+        for job, process in list(self.running.items()):
+            if process.poll() is not None:
+                del self.running[job]
+                self.over.add(job)
+        while self.waiting and len(self.running) < len(os.sched_getaffinity(0)):
+            backend, kernel, scenarios = self.waiting.pop(0)
+            with open(f"{self.logs}/{backend}.{kernel}.out", "wb") as out:
+                self.running[backend, kernel] = subprocess.Popen(
+                    [self.programs[backend], *self.where, kernel, *scenarios],
+                    stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
+
+    def stop(self):
+        """Nothing is left running."""
+        self.waiting = []
+        for process in self.running.values():
+            try:
+                os.killpg(process.pid, signal.SIGTERM)
+            except ProcessLookupError:
+                pass
+        for job, process in self.running.items():
+            process.wait()
+            self.over.add(job)
+        self.running = {}
+        for initrd in glob.glob(f"{self.logs}/*.initrd"):
+            os.unlink(initrd)
+
+
+def read_verdict(log):
+    """What the driver printed last, or None: it may be at work, or in the middle of the line."""
+    try:
+        with open(log, encoding="utf-8", errors="replace") as lines:
+            found = [line for line in lines if line.startswith("vmm: verdict {")]
+        return json.loads(found[-1][len("vmm: verdict "):]) if found else None
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+
+
+class Run:
+    """One run: the command line and the environment, the rows, and the results so far."""
+
+    def __init__(self, argv):
+        options, args = getopt.getopt(argv, "k:m:b:")
+        options = dict(options)
+        if len(args) < 4 or ("-k" in options and "-m" in options):
+            raise CannotRun("usage: " + __doc__.strip().splitlines()[0])
+        self.lab, self.kernels, self.logs, self.tree = args[:4]
+        self.under_test = [options["-k"]] if "-k" in options else ["unpatched", "patched"]
+        self.missing = {}
+        if "-m" in options:
+            self.under_test = ["patched"]
+            with open(options["-m"], encoding="utf-8") as missing:
+                for line in missing:
+                    backend, _, reason = line.strip().partition(" ")
+                    self.missing.setdefault(backend, reason)
+        self.programs = {}
+        for folder in [os.path.join(HERE, "lab")] + ([options["-b"]] if "-b" in options else []):
+            for backend in BACKENDS:
+                if os.access(f"{folder}/{backend}.sh", os.X_OK):
+                    self.programs[backend] = os.path.abspath(f"{folder}/{backend}.sh")
+        self.asked = os.environ.get("BACKEND", "")
+        if self.asked and self.asked not in self.programs:
+            raise CannotRun(f"no backend {self.asked}: it is one of " +
+                            " ".join(sorted(self.programs)))
+        self.deadline = float(os.environ.get("DEADLINE") or "inf")
+        # of a tree of the user's own it is SERIES~NAME
+        self.rows = select_rows(self.tree.partition("~")[0], args[4:], self.under_test)
+        self.again = "./mce.sh "
+        if "-m" not in options:
+            tree = f"TREE={self.tree}"
+            if os.environ.get("SOURCE"):
+                tree = " ".join(f"{name}={os.environ[name]}" for name in ("SOURCE", "CONFIG")
+                                if os.environ.get(name))
+            self.again = f"make check {tree} SCENARIO="
+        try:
+            with open(f"{self.kernels}/source", encoding="utf-8") as source:
+                self.version = source.read().split()[1]
+        except (FileNotFoundError, IndexError):
+            self.version = self.tree
+        shutil.rmtree(self.logs, ignore_errors=True)
+        os.makedirs(self.logs)
+        self.backend = self.choose_backends()
+        self.check_files()
+        self.jobs = Jobs(self.programs, self.lab, self.kernels, self.logs)
+        self.count = {"ok": 0, "not ok": 0, "skip": 0}
+
+    def choose_backends(self):
+        """Give each row its backend; what is said of it."""
+        if self.asked not in ("", "kvm"):
+            if self.asked == "tcg":
+                return "emulation, as BACKEND=tcg asks for"
+            for row in self.rows:
+                row["backend"] = self.asked
+            return f"{self.asked}, as BACKEND= asks for"
+        reason = self.why_no_kvm()
+        if reason:
+            if self.asked == "kvm":
+                raise CannotRun(f"BACKEND=kvm: {reason}")
+            for backend in BACKENDS:
+                if backend not in self.programs:
+                    self.missing.setdefault(backend, reason)
+            return f"emulation, as KVM cannot be taken: {reason}"
+        # the other vendor's guests need that vendor's KVM
+        with open("/proc/cpuinfo", encoding="utf-8") as cpuinfo:
+            is_amd = " svm " in cpuinfo.read().replace("\n", " ")
+        replaced = [name for name in ("tcg", "amd" if is_amd else "bochs")
+                    if name not in self.missing]
+        for row in self.rows:
+            if row["backend"] in replaced:
+                row["backend"] = BACKENDS[row["backend"]][1]
+        for backend in BACKENDS:
+            if backend not in self.programs:
+                self.missing.setdefault(backend, "KVM does it for CPUs of the other vendor only")
+        return "KVM of this machine, in place of: " + " ".join(replaced)
+
+    def why_no_kvm(self):
+        """Nothing when KVM runs a guest that runs a guest."""
+        if "tcg" in self.missing:
+            return "there is no L1 to try it with"
+        if not any(BACKENDS[row["backend"]][1] for row in self.rows):
+            return "none of these scenarios is for it"
+        with subprocess.Popen([f"{HERE}/lab/kvm-lacks.sh", self.lab, self.kernels,
+                               f"{self.logs}/kvm", self.under_test[0]],
+                              stdout=subprocess.PIPE, text=True, start_new_session=True) as lacks:
+            try:
+                reason = lacks.communicate()[0].strip()
+            except BaseException:
+                os.killpg(lacks.pid, signal.SIGTERM)
+                raise
+        return reason or "lab/kvm-lacks.sh failed" if lacks.returncode else None
+
+    def check_files(self):
+        """All that the rows need is there."""
+        backends = {row["backend"] for row in self.rows} - set(self.missing)
+        for path in [f"{self.lab}/{name}" for backend in backends
+                     for name in ["vmm", "guest.cpio"] + BACKENDS[backend][0]] + \
+                    [f"{self.kernels}/{kernel}{suffix}" for kernel in self.under_test
+                     for suffix in (".bzImage", ".hook.cpio")]:
+            if not os.access(path, os.R_OK):
+                raise CannotRun(f"no {path}: build it first")
+        for program in ["qemu-system-x86_64"] + \
+                       (["bochs", "grub-mkrescue"] if "bochs" in backends else []):
+            if not shutil.which(program):
+                raise CannotRun(f"no {program}: install it first")
+
+    def wait_for(self, row):
+        """A verdict; or None when its job is over without one. And whether it was in time."""
+        job = row["backend"], row["kernel"]
+        since = time.time()
+        while True:
+            self.jobs.go_on()
+            if time.time() >= self.deadline:
+                self.jobs.stop()
+            over = job in self.jobs.over or not (self.jobs.running or self.jobs.waiting)
+            verdict = read_verdict(row["log"])
+            if verdict or over:
+                break
+            if sys.stderr.isatty():
+                print(f"# waiting for {row['scenario']} {row['kernel']}:"
+                      f" {time.time() - since:.0f} s", end="\r", file=sys.stderr)
+            time.sleep(0.5)
+        if sys.stderr.isatty():
+            print(" " * 60, end="\r", file=sys.stderr)
+        return verdict, bool(verdict) or time.time() < self.deadline
+
+    def judge(self, row):
+        """Find out what became of the guest, and compare: result, and reason, verdict, as."""
+        reason = self.missing.get(row["backend"])
+        if reason:
+            return {"result": "skip", "reason": f"{row['backend']}: {reason}"}
+        verdict, in_time = self.wait_for(row)
+        if not in_time:
+            return {"result": "skip", "reason":
+                    f"no time left (BUDGET={os.environ.get('BUDGET', '')}): {self.command(row)}"}
+        if not verdict:
+            facts = {"at": "wall_limit"}
+            if not os.path.exists(row["log"]):
+                facts = {"job": f"{self.logs}/{row['backend']}.{row['kernel']}.out"}
+            verdict = {"what": "hang" if "at" in facts else "none", "facts": facts}
+        if row["kernel"] == "tried":
+            fitting = [kernel for kernel, expect in row["expect"].items() if fits(expect, verdict)]
+            alike = "both" if len(fitting) == 2 else fitting[0] if fitting else "neither"
+            return {"result": "ok", "verdict": verdict, "as": alike}
+        good = fits(row["expect"][row["kernel"]], verdict)
+        return {"result": "ok" if good else "not ok", "verdict": verdict}
+
+    def command(self, row):
+        """What runs that row again."""
+        return self.again + row["scenario"] + (f" BACKEND={self.asked}" if self.asked else "")
+
+    def explain(self, row):
+        """Why a row failed, as lines for KTAP."""
+        print("# expected:", *row["expect"][row["kernel"]])
+        print("# got:     ", row["verdict"]["what"],
+              *(f"{key}={value}" for key, value in all_facts(row["verdict"])))
+        out = f"{self.logs}/{row['backend']}.{row['kernel']}"
+        log = row["log"] if os.path.exists(row["log"]) else f"{out}.out"
+        print(f"# the last lines of {log}:")
+        print_tail(log, 12)
+        print_tail(f"{out}.stderr", 3, but="warning: TCG")
+        print("# again:", self.command(row))
+
+    def write_results(self):
+        """results.json, of what has come out so far."""
+        seconds = {}
+        try:
+            with open(f"{self.logs}/seconds", encoding="utf-8") as lines:
+                for scenario, kernel, _, taken in map(str.split, lines):
+                    seconds[scenario, kernel] = int(taken)
+        except FileNotFoundError:
+            pass
+        results = {"tree": self.tree, "version": self.version, "backend": self.backend,
+                   "planned": len(self.rows), "rows": [
+            {key: value for key, value in dict(
+                row, seconds=seconds.get((row["scenario"], row["kernel"]))).items()
+             if key != "log" and value is not None}
+            for row in self.rows if "result" in row]}
+        with open(f"{self.logs}/results.json.new", "w", encoding="utf-8") as new:
+            json.dump(results, new, indent=1)
+        os.replace(f"{self.logs}/results.json.new", f"{self.logs}/results.json")
+
+    def run(self):
+        """The exit status."""
+        print(f"KTAP version 1\n1..{len(self.rows)}\n# {self.backend}", flush=True)
+        for backend in BACKENDS:
+            for kernel in self.under_test:
+                scenarios = [row["scenario"] for row in self.rows
+                             if (row["backend"], row["kernel"]) == (backend, kernel)]
+                if scenarios and backend not in self.missing:
+                    self.jobs.add(backend, kernel, scenarios)
+        for number, row in enumerate(self.rows, 1):
+            row["log"] = f"{self.logs}/{row['scenario']}.{row['kernel']}.log"
+            row.update(self.judge(row))
+            self.count[row["result"]] += 1
+            comment = f" # SKIP {row['reason']}" if "reason" in row else \
+                f" # as {row['as']}: {row['verdict']['what']}" if "as" in row else ""
+            print("not ok" if row["result"] == "not ok" else "ok", number, row["scenario"],
+                  self.tree, row["kernel"] + comment)
+            if row["result"] == "not ok":
+                self.explain(row)
+            sys.stdout.flush()
+            self.write_results()
+        print(f"# Totals: pass:{self.count['ok']} fail:{self.count['not ok']}"
+              f" skip:{self.count['skip']}", flush=True)
+        return 4 if self.count["skip"] == len(self.rows) else 1 if self.count["not ok"] else 0
+
+
+def print_tail(path, count, but=None):
+    """The last lines of a file, if it is there, as comments."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as lines:
+            kept = [line for line in lines if not but or but not in line]
+    except FileNotFoundError:
+        return
+    for line in kept[-count:]:
+        print("#  ", line.rstrip())
+
+
+def end(number, _frame):
+    """SIGTERM and SIGHUP: as if this had come to its end."""
+    sys.exit(128 + number)
+
+
+def main():
+    """What run.py is called for."""
+    run = None
+    for number in signal.SIGTERM, signal.SIGHUP:
+        signal.signal(number, end)
+    try:
+        run = Run(sys.argv[1:])
+        return run.run()
+    except (CannotRun, getopt.GetoptError) as error:
+        print(f"run.py: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"run.py: {error}: is the disk full, or not yours to write?", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; nothing is left running", file=sys.stderr)
+        return 130
+    finally:
+        if run:
+            run.jobs.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
