@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The commands that no scenario uses, only scripts/bench and scripts/fuzz.
+ * The guest's commands that only bench/cost.c and fuzz/fuzz.c use. driver.sh links them to the
+ * selftest's guest program.
  */
 #include <errno.h>
 #include <sched.h>
@@ -10,7 +11,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-#include "guest.h"
+#include "../tools/testing/selftests/mce/guest.h"
 
 /* Shared: a target counts here all the time. */
 static unsigned long *heartbeat;
