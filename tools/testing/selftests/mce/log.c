@@ -10,7 +10,7 @@
 
 int kernel_log;
 
-/* What mark changes, to be restored by settle */
+/* What mark-log changes, to be restored by wait-log */
 static char level_before[32];
 static bool quiet_before;
 
@@ -58,7 +58,7 @@ static void mark_log(const char *args)
 	if (!set_level("0\n"))
 		return;
 	quiet = true;
-	answer("mark");
+	answer("mark-log");
 }
 
 /* Wait for the next record of the log. False when it cannot be read. */
@@ -99,7 +99,7 @@ static void wait_log(const char *args)
 	if (!set_level(level_before))
 		return;
 	quiet = quiet_before;
-	answer("settle");
+	answer("wait-log");
 }
 
 static void search_log(const char *args)
@@ -126,13 +126,13 @@ const struct command log_commands[] = {
 	 * Answers still come, except those of the hook module. -> quiet
 	 */
 	{ "quiet", silence_console, PID_1 },
-	/* mark: remember where the log ends, and have the kernel print nothing. -> mark */
-	{ "mark", mark_log, PID_1 },
+	/* mark-log: remember where the log ends, and have the kernel print nothing. -> mark-log */
+	{ "mark-log", mark_log, PID_1 },
 	/*
-	 * settle: wait until the log has, after that mark, a complete record of a machine check
-	 * for an address where no memory is. Then have the kernel print as before. -> settle
+	 * wait-log: wait until the log has, after that mark, a complete record of a machine check
+	 * for an address where no memory is. Then have the kernel print as before. -> wait-log
 	 */
-	{ "settle", wait_log, PID_1 },
+	{ "wait-log", wait_log, PID_1 },
 	/* logged TEXT: count the records of the log with TEXT. -> logged times= */
 	{ "logged", search_log, PID_1 },
 	{ }
