@@ -17,8 +17,19 @@ begin() {
 
 stop() {
 	[ -z "$pool" ] || kill -s TERM -- "-$pool"
-	rm -f "$logs"/*.initrd "$logs"/*.qcow2
+	rm -f "$logs"/*.initrd "$logs"/*.qcow2 "$logs/guest.cpio"
 } 2>/dev/null
+
+# The selftest's guest with more commands, to $logs/guest; $logs/guest.cpio has it as /init
+guest() {
+	mce=$here/../../tools/testing/selftests/mce
+	# one line of the Makefile has the names of its files
+	# shellcheck disable=SC2046 # words
+	gcc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -static -o "$logs/guest" \
+		$(sed -n "/^GUEST_C := /{s///;s|[^ ]*|$mce/&|gp}" "$mce/Makefile") \
+		"$here/../guest-commands.c" || die "cannot compile guest-commands.c"
+	"$mce/lab/cpio.sh" "$logs/guest.cpio" "$logs/guest=init" || die "cannot pack $logs/guest"
+}
 
 # driver SOURCE LAB KERNELS: compile it, to $logs; $logs/KERNEL.initrd is for it
 driver() {
@@ -26,8 +37,10 @@ driver() {
 	gcc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -o "$logs/$(basename "$1" .c)" "$1" \
 		"$here/../../../tools/testing/selftests/mce/vmm.c" $(pkg-config --cflags --libs json-c) ||
 		die "cannot compile $1"
+	guest
 	for kernel in unpatched patched; do
-		cat "$2/guest.cpio" "$3/$kernel.hook.cpio" >"$logs/$kernel.initrd" ||
+		# a later file of the same name replaces the earlier one
+		cat "$2/guest.cpio" "$logs/guest.cpio" "$3/$kernel.hook.cpio" >"$logs/$kernel.initrd" ||
 			die "no $2/guest.cpio or $3/$kernel.hook.cpio, or the disk is full"
 	done
 }

@@ -1,18 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The victim's pages of files that the kernel itself accesses later, and how it is made to:
- *
- *   pread, pwrite           read(2) or write(2) the page's content through its file, which is
- *                           on a DAX mount. -> file ret= errno=
- *   truncate                cut the file off 100 bytes into the page. -> file ret= errno=
- *   punch                   punch a hole from the middle of the page to the end of its huge
- *                           page. -> file ret= errno=
- *   pin                     vmsplice(2) the page into a pipe, which then has a reference to
- *                           it. -> pin ret=
- *   drain                   read(2) that pipe. -> file ret= errno=
- *   futex                   FUTEX_WAKE_OP on the page's first word, of which the kernel
- *                           first loads the old value, in user space, and tries again
- *                           when it cannot. -> file ret= errno=
+ * A victim's pages of files, pipes and futexes: the kernel itself accesses such a page later.
+ * These commands make it do so.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -40,7 +29,10 @@ static char *map_file(int fd, size_t len)
 	return first;
 }
 
-/* ext4 on memory that memmap=SIZE!START has made a disk, which takes a moment to appear */
+/*
+ * Memory that is a disk, by memmap=SIZE!START, with ext4 on it. The disk appears some time after
+ * the boot.
+ */
 char *map_dax(size_t len)
 {
 	static char image[2 * MB], content[PAGE];
@@ -75,8 +67,9 @@ char *map_huge_memfd(size_t len)
 {
 	int fd = memfd_create("victim", MFD_CLOEXEC | MFD_HUGETLB);
 
-	return fd < 0 || !reserve_huge_pages() || ftruncate(fd, len) ? MAP_FAILED :
-	       map_file(fd, len);
+	if (fd < 0 || !write_file("/proc/sys/vm/nr_hugepages", "8") || ftruncate(fd, len))
+		return MAP_FAILED;
+	return map_file(fd, len);
 }
 
 static void report(ssize_t ret)
@@ -84,7 +77,7 @@ static void report(ssize_t ret)
 	answer("file ret=%zd errno=%s", ret, ret >= 0 ? "0" : strerrorname_np(errno));
 }
 
-void victim_pread(const char *args)
+static void read_page(const char *args)
 {
 	static char buf[PAGE];
 
@@ -92,7 +85,7 @@ void victim_pread(const char *args)
 	report(pread(file, buf, PAGE, page - first));
 }
 
-void victim_pwrite(const char *args)
+static void write_page(const char *args)
 {
 	static char buf[PAGE];
 
@@ -100,13 +93,13 @@ void victim_pwrite(const char *args)
 	report(pwrite(file, buf, PAGE, page - first));
 }
 
-void victim_truncate(const char *args)
+static void truncate_file(const char *args)
 {
 	(void)args;
 	report(ftruncate(file, page - first + 100));
 }
 
-void victim_punch(const char *args)
+static void punch_hole(const char *args)
 {
 	off_t from = page - first + PAGE / 2;
 
@@ -115,7 +108,7 @@ void victim_punch(const char *args)
 			 2 * MB - from % (2 * MB)));
 }
 
-void victim_pin(const char *args)
+static void pin_page(const char *args)
 {
 	struct iovec iov = { .iov_base = page, .iov_len = PAGE };
 
@@ -126,7 +119,7 @@ void victim_pin(const char *args)
 		answer("pin ret=%zd", vmsplice(pipe_fds[1], &iov, 1, 0));
 }
 
-void victim_drain(const char *args)
+static void drain_pipe(const char *args)
 {
 	static char buf[PAGE];
 
@@ -134,7 +127,7 @@ void victim_drain(const char *args)
 	report(read(pipe_fds[0], buf, PAGE));
 }
 
-void victim_futex(const char *args)
+static void wake_futex(const char *args)
 {
 	static int futex;
 
@@ -142,3 +135,27 @@ void victim_futex(const char *args)
 	report(syscall(SYS_futex, &futex, FUTEX_WAKE_OP, 1, 1, page,
 		       FUTEX_OP(FUTEX_OP_OR, 1, FUTEX_OP_CMP_EQ, 0)));
 }
+
+const struct command file_commands[] = {
+	/* pread: read(2) the content of the page through its file. -> file ret= errno= */
+	{ "pread", read_page, VICTIM },
+	/* pwrite: write(2) it. -> file ret= errno= */
+	{ "pwrite", write_page, VICTIM },
+	/* truncate: cut the file off 100 bytes into the page. -> file ret= errno= */
+	{ "truncate", truncate_file, VICTIM },
+	/*
+	 * punch: punch a hole from the middle of the page to the end of its huge page.
+	 * -> file ret= errno=
+	 */
+	{ "punch", punch_hole, VICTIM },
+	/* pin: vmsplice(2) the page into a pipe, which takes a reference to it. -> pin ret= */
+	{ "pin", pin_page, VICTIM },
+	/* drain: read(2) that pipe. -> file ret= errno= */
+	{ "drain", drain_pipe, VICTIM },
+	/*
+	 * futex: FUTEX_WAKE_OP on the page's first word. The kernel loads its old value from
+	 * user space, and tries again when it cannot. -> file ret= errno=
+	 */
+	{ "futex", wake_futex, VICTIM },
+	{ }
+};

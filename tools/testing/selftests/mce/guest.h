@@ -1,22 +1,51 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the parts of the guest program share: guest.c, victim.c, files.c and work.c. */
+/* What the files of the guest program share; guest.c is the main one. */
 #ifndef SELFTESTS_MCE_GUEST_H
 #define SELFTESTS_MCE_GUEST_H
 
+#include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #define PAGE 4096UL
 #define MB (1024UL * 1024)
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-/* Log @record[0..len) as one line of the console; the process ends if it cannot. */
+enum runner { PID_1, VICTIM, NEW_VICTIM /* starts one */ };
+
+/*
+ * A command. The comment before its row in a table gives the arguments, what the command does,
+ * and after "->" the answer.
+ */
+struct command {
+	const char *word;
+	void (*run)(const char *args);
+	enum runner runner;
+};
+
+/* The tables of commands, one a file; each ends with an empty row. */
+extern const struct command busy_commands[], file_commands[], kind_commands[], link_commands[],
+	log_commands[], ptdump_commands[], victim_commands[], work_commands[];
+
+/* Another test can link a file with this table to the program. Here there is none. */
+extern const struct command more_commands[];
+#pragma weak more_commands
+
+/* ---- util.c */
+
+/* Answers go to this file, /dev/kmsg, or while @quiet to standard output. */
+extern int kmsg;
+extern bool quiet;
+
+/* Write @record[0..len) as one line of the console. The process ends if it cannot. */
 void log_record(const char *record, int len);
 
 /*
- * One answer to the VMM driver, critical as only that goes to the console. Ends with a newline:
- * the kernel holds back a record without.
+ * Send one answer to the VMM driver. Its level is critical, as only that goes to the console.
+ * It ends with a newline: the kernel holds back a record without one.
  */
 #define answer(fmt, ...) do { \
 	char record_[400]; \
@@ -24,50 +53,57 @@ void log_record(const char *record, int len);
 				     "<2>mce-guest: " fmt "\n", ##__VA_ARGS__)); \
 } while (0)
 
-/* Whether @line, "WORD arguments", is a command for a victim; @starts: with it one begins. */
-bool is_victim_command(const char *line, bool *starts);
+/* Return the number that the file starts with, -1 if there is none. */
+long read_number(const char *path);
 
-/* All interrupts of that row of /proc/interrupts, "MCE:" for one, on all CPUs */
+/* Return whether all of @text could be written to @path, which has to exist. */
+bool write_file(const char *path, const char *text);
+
+/* Count the interrupts in a row of /proc/interrupts, for example "MCE:", of all CPUs. */
 unsigned long count_interrupts(const char *row);
 
-/* Have the disk at /mnt, if it is not there yet. */
+/* Keep the calling process on this CPU. */
+bool stay_on_cpu(int cpu);
+
+/* Mount ext2 at /mnt, unless it is mounted. */
 bool mount_ext2(void);
 
-/* ---- of a victim */
+/* ---- process.c: the process of the victim */
 
-/* The page that goes bad */
+/* 0: there is none. */
+extern pid_t victim;
+
+/* Have the victim call @run(@line), and wait until it has done so. @starts: start it first. */
+void forward(const char *line, bool starts, void (*run)(const char *line));
+
+/* In the victim: tell PID 1 that the command is done. */
+void command_done(void);
+
+/* ---- victim.c: the victim's page, and SIGBUS */
+
 extern char *page;
 
-/* Have 8 huge pages for hugetlbfs. */
-bool reserve_huge_pages(void);
+/* Return the guest physical address of the page at @va, 0 when it is not in memory. */
+uint64_t gpa_of(const void *va);
 
-/* Kinds of pages, of @len bytes; MAP_FAILED and errno when it cannot be done */
+/* Install the handler of SIGBUS and block the signal. @early: ask for early kill. */
+bool catch_sigbus(bool early);
+
+/* Block or unblock SIGBUS: @how is that of sigprocmask(2). */
+void mask_sigbus(int how);
+
+/* Answer with "sigbus code= lsb= addr= addr_match=". */
+void report_sigbus(const siginfo_t *si);
+
+/* ---- files.c: map pages of files. MAP_FAILED and errno when that fails. */
+
 char *map_dax(size_t len);
 char *map_memfd(size_t len);
 char *map_huge_memfd(size_t len);
 
-/* Commands, see files.c */
-void victim_pread(const char *args);
-void victim_pwrite(const char *args);
-void victim_truncate(const char *args);
-void victim_punch(const char *args);
-void victim_pin(const char *args);
-void victim_drain(const char *args);
-void victim_futex(const char *args);
+/* ---- log.c */
 
-/* Begin with what work.c does; the mix comes from @seed. */
-bool start_work(unsigned int seed);
-
-/* Stop it. How many had failed, and how many things they did. */
-int end_work(unsigned long *all_rounds);
-
-/* Shared: what a victim that is a target does all the time is to count here. */
-extern unsigned long *heartbeat;
-
-/*
- * Life of a victim: carries out the commands that come in on @commands, writes
- * a byte to @done after each, exits with the last.
- */
-void victim_main(FILE *commands, int done);
+/* /dev/kmsg, for reading */
+extern int kernel_log;
 
 #endif

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a guest does all day: a process for each CPU, and one more, each with a
- * random mix, from a seed, of memory that is written and read back, of children, and
- * of files on tmpfs and on ext2. One that fails or finds other data than it wrote
- * exits, which is what end_work() counts.
+ * Processes that use the guest as people do: one for each CPU, and one more. Each has a random
+ * mix, from a seed, of memory that it writes and reads back, of children, and of files on tmpfs
+ * and on ext2. A process exits when something fails or it finds other data than it wrote.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -104,7 +103,7 @@ static void work(int worker, unsigned int seed)
 	_exit(1);
 }
 
-bool start_work(unsigned int seed)
+static bool start_workers(unsigned int seed)
 {
 	int n = sysconf(_SC_NPROCESSORS_ONLN) + 1;
 
@@ -128,21 +127,30 @@ bool start_work(unsigned int seed)
 	return true;
 }
 
-int end_work(unsigned long *all_rounds)
+static void start_work(const char *args)
 {
+	if (start_workers(strtoul(args, NULL, 0)))
+		answer("work");
+	else
+		answer("error what=work errno=%d", errno);
+}
+
+static void end_work(const char *args)
+{
+	unsigned long all_rounds = 0;
 	int died = 0;
 
-	*all_rounds = 0;
+	(void)args;
 	for (int i = 0; i < count; i++) {
 		died += waitpid(workers[i], NULL, WNOHANG) != 0;
 		kill(-workers[i], SIGKILL);
-		/* its children are ours when it is gone */
+		/* PID 1 inherits its children */
 		while (waitpid(-workers[i], NULL, 0) > 0)
 			;
-		*all_rounds += rounds[i];
+		all_rounds += rounds[i];
 	}
 	count = 0;
-	/* what the last of a worker left behind */
+	/* files that a worker had no time to remove */
 	for (int i = 0; i < WORKERS_MAX; i++) {
 		char path[32];
 
@@ -151,5 +159,16 @@ int end_work(unsigned long *all_rounds)
 			unlink(path);
 		}
 	}
-	return died;
+	answer("rest died=%d rounds=%lu", died, all_rounds);
 }
+
+const struct command work_commands[] = {
+	/* work SEED: start the processes. -> work */
+	{ "work", start_work, PID_1 },
+	/*
+	 * rest: end them. -> rest died= (how many had failed, or were not there any more) rounds=
+	 * (how many things all of them did)
+	 */
+	{ "rest", end_work, PID_1 },
+	{ }
+};

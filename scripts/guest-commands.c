@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The guest's commands that only bench/cost.c and fuzz/fuzz.c use. driver.sh links them to the
+ * selftest's guest program.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "../tools/testing/selftests/mce/guest.h"
+
+/* Shared: a target counts here all the time. */
+static unsigned long *heartbeat;
+
+/* PID 1 maps it before it starts a victim. */
+__attribute__((constructor))
+static void map_heartbeat(void)
+{
+	heartbeat = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (heartbeat == MAP_FAILED)
+		abort();
+}
+
+static void answer_sigbus(int sig, siginfo_t *si, void *context)
+{
+	(void)sig;
+	(void)context;
+	report_sigbus(si);
+}
+
+static void become_target(const char *args)
+{
+	struct sigaction sa = { .sa_sigaction = answer_sigbus, .sa_flags = SA_SIGINFO };
+
+	(void)args;
+	page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (page == MAP_FAILED || !catch_sigbus(true) || sigaction(SIGBUS, &sa, NULL)) {
+		answer("error what=target errno=%d", errno);
+		return;
+	}
+	memset(page, 0x5a, PAGE);
+	mask_sigbus(SIG_UNBLOCK);
+	answer("target gpa=%#llx", (unsigned long long)gpa_of(page));
+	command_done();
+	/* R15: as in spin_until_sigbus() */
+	asm volatile("mov %1, %%r15\n"
+		     "1: incq (%0)\n"
+		     "jmp 1b" : : "r"(heartbeat), "r"(gpa_of(page)) : "r15", "cc", "memory");
+}
+
+static void report_hit(const char *args)
+{
+	unsigned long beat = __atomic_load_n(heartbeat, __ATOMIC_RELAXED);
+	int status = 0;
+
+	(void)args;
+	/* while neither happens, the kernel still handles the machine check */
+	while (victim && __atomic_load_n(heartbeat, __ATOMIC_RELAXED) == beat) {
+		if (waitpid(victim, &status, WNOHANG) == victim)
+			victim = 0;
+		sched_yield();
+	}
+	answer("hit killed=%d", WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+}
+
+static void report_interrupts(const char *args)
+{
+	(void)args;
+	answer("interrupts tlb=%lu call=%lu mce=%lu", count_interrupts("TLB:"),
+	       count_interrupts("CAL:"), count_interrupts("MCE:"));
+}
+
+static void take_offline(const char *args)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%lu/online",
+		 strtoul(args, NULL, 0));
+	if (write_file(path, "0"))
+		answer("offline");
+	else
+		answer("error what=offline errno=%d", errno);
+}
+
+static void here(const char *args)
+{
+	(void)args;
+	answer("here");
+}
+
+const struct command more_commands[] = {
+	/*
+	 * target: own a page, ask for early kill, and spin from then on with the page's physical
+	 * address in R15. It takes no other command. -> target gpa=, and "sigbus ..." for each
+	 */
+	{ "target", become_target, NEW_VICTIM },
+	/*
+	 * hit: wait until a target goes on, or is dead. -> hit killed= (by which signal; 0: it
+	 * goes on)
+	 */
+	{ "hit", report_hit, PID_1 },
+	/*
+	 * interrupts: count those of all CPUs since the boot. -> interrupts tlb= (flushes of user
+	 * mappings) call= (function calls, flushes of kernel mappings among them) mce=
+	 */
+	{ "interrupts", report_interrupts, PID_1 },
+	/* offline CPU: take that CPU offline. -> offline */
+	{ "offline", take_offline, PID_1 },
+	/* here: show that the guest carries out commands. -> here */
+	{ "here", here, PID_1 },
+	{ }
+};

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The kernel's log, and which of its messages go to the console. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "guest.h"
+
+int kernel_log;
+
+/* What mark-log changes, to be restored by wait-log */
+static char level_before[32];
+static bool quiet_before;
+
+static bool set_level(const char *level)
+{
+	if (write_file("/proc/sys/kernel/printk", level))
+		return true;
+	answer("error what=printk errno=%d", errno);
+	return false;
+}
+
+static void open_console(const char *args)
+{
+	char level[32];
+
+	snprintf(level, sizeof(level), "%lu\n", strtoul(args, NULL, 0));
+	if (!set_level(level))
+		return;
+	quiet = false;
+	answer("console");
+}
+
+/* A machine check that is measured begins and ends on the same CPU. */
+static void silence_console(const char *args)
+{
+	(void)args;
+	if (!stay_on_cpu(0)) {
+		answer("error what=affinity errno=%d", errno);
+		return;
+	}
+	if (!set_level("0\n"))
+		return;
+	quiet = true;
+	answer("quiet");
+}
+
+static void mark_log(const char *args)
+{
+	(void)args;
+	snprintf(level_before, sizeof(level_before), "%ld\n",
+		 read_number("/proc/sys/kernel/printk"));
+	quiet_before = quiet;
+	lseek(kernel_log, 0, SEEK_END);
+	/* newer kernels print in a thread, with the level at the time of printing */
+	if (!set_level("0\n"))
+		return;
+	quiet = true;
+	answer("mark-log");
+}
+
+/* Wait for the next record of the log. False when it cannot be read. */
+static bool next_record(char *record, size_t size)
+{
+	ssize_t len;
+
+	do {
+		len = read(kernel_log, record, size - 1);
+	} while (len < 0 && errno == EPIPE);	/* it was overwritten: go on with the oldest */
+	if (len < 0)
+		return false;
+	record[len] = '\0';
+	return true;
+}
+
+static void wait_log(const char *args)
+{
+	bool outside = false, printed = false;
+	char record[1024];
+
+	(void)args;
+	while (!outside || !printed) {
+		if (!next_record(record, sizeof(record))) {
+			answer("error what=/dev/kmsg errno=%d", errno);
+			return;
+		}
+		/* mm/memory-failure.c, of a pfn without a struct page: until 6.12, and 7.3 */
+		if (strstr(record, ": memory outside kernel control") ||
+		    strstr(record, ": recovery action for non struct page pfn")) {
+			outside = true;
+			printed = false;
+		}
+		/* the last line of a record, print_mce() */
+		if (strstr(record, "[Hardware Error]: PROCESSOR "))
+			printed = true;
+	}
+	if (!set_level(level_before))
+		return;
+	quiet = quiet_before;
+	answer("wait-log");
+}
+
+static void search_log(const char *args)
+{
+	char record[1024], text[100];
+	unsigned int times = 0;
+	int flags = fcntl(kernel_log, F_GETFL);
+
+	snprintf(text, sizeof(text), "%s", args + strspn(args, " "));
+	text[strcspn(text, "\n")] = '\0';
+	lseek(kernel_log, 0, SEEK_SET);
+	fcntl(kernel_log, F_SETFL, flags | O_NONBLOCK);
+	while (next_record(record, sizeof(record)))
+		times += !!strstr(record, text);
+	fcntl(kernel_log, F_SETFL, flags);
+	answer("logged times=%u", times);
+}
+
+const struct command log_commands[] = {
+	/* console LEVEL: have the kernel print messages of a lower level. -> console */
+	{ "console", open_console, PID_1 },
+	/*
+	 * quiet: have the kernel print none, and stay on CPU 0; later victims stay there, too.
+	 * Answers still come, except those of the hook module. -> quiet
+	 */
+	{ "quiet", silence_console, PID_1 },
+	/* mark-log: remember where the log ends, and have the kernel print nothing. -> mark-log */
+	{ "mark-log", mark_log, PID_1 },
+	/*
+	 * wait-log: wait until the log has, after that mark, a complete record of a machine check
+	 * for an address where no memory is. Then have the kernel print as before. -> wait-log
+	 */
+	{ "wait-log", wait_log, PID_1 },
+	/* logged TEXT: count the records of the log with TEXT. -> logged times= */
+	{ "logged", search_log, PID_1 },
+	{ }
+};

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The process of the victim, seen from PID 1: start it, forward commands to it, and reap it.
+ * Commands go to it through one pipe. It writes a byte to another pipe when one is done.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "guest.h"
+
+/* Documentation/admin-guide/tainted-kernels.rst */
+#define TAINT_DIE 0x80
+
+pid_t victim;
+static int to_victim, from_victim;
+static int done_fd;	/* the victim's end of from_victim */
+
+void command_done(void)
+{
+	if (write(done_fd, "", 1) != 1)
+		_exit(1);
+}
+
+static void victim_main(FILE *commands, void (*run)(const char *line))
+{
+	char line[128];
+
+	while (fgets(line, sizeof(line), commands)) {
+		run(line);
+		command_done();
+	}
+	_exit(0);
+}
+
+static int start_victim(void (*run)(const char *line))
+{
+	int to[2], from[2];
+
+	if (pipe(to) || pipe(from))
+		return -1;
+	victim = fork();
+	if (victim < 0)
+		return -1;
+	if (!victim) {
+		close(to[1]);
+		close(from[0]);
+		done_fd = from[1];
+		victim_main(fdopen(to[0], "r"), run);
+	}
+	close(to[0]);
+	close(from[1]);
+	to_victim = to[1];
+	from_victim = from[0];
+	return 0;
+}
+
+/*
+ * A victim may never exit after an oops, because it can wait for a lock that it holds itself.
+ * Then PID 1 must not wait for it.
+ */
+static bool oopsed(void)
+{
+	return read_number("/proc/sys/kernel/tainted") & TAINT_DIE;
+}
+
+static void reap_victim(void)
+{
+	int status = 0;
+
+	close(to_victim);
+	close(from_victim);
+	waitpid(victim, &status, oopsed() ? WNOHANG : 0);
+	victim = 0;
+	if (WIFSIGNALED(status))
+		answer("victim killed=%d", WTERMSIG(status));
+}
+
+/*
+ * Wait until the victim has done the command; false: it is dead. After an oops, the next command
+ * on the console ends the wait as well.
+ */
+static bool wait_for_victim(void)
+{
+	struct pollfd fds[] = {
+		{ .fd = from_victim, .events = POLLIN },
+		{ .fd = STDIN_FILENO, .events = POLLIN },
+	};
+	char done;
+
+	poll(fds, ARRAY_SIZE(fds), -1);
+	if (!fds[0].revents && oopsed())
+		return false;
+	return read(from_victim, &done, 1) == 1;
+}
+
+void forward(const char *line, bool starts, void (*run)(const char *line))
+{
+	if (starts && (victim || start_victim(run))) {
+		answer("error what=fork errno=%d", victim ? EBUSY : errno);
+		return;
+	}
+	if (!victim) {
+		answer("error what=no_victim");
+		return;
+	}
+	if (write(to_victim, line, strlen(line)) < 0 || !wait_for_victim())
+		reap_victim();
+}
