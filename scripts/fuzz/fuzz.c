@@ -107,7 +107,7 @@ static void forget(void)
 	vm.rip[0] = '\0';
 	vm.fault[0] = '\0';
 	vm.answer[0] = '\0';
-	vm.facts[0] = '\0';
+	forget_facts();
 }
 
 static bool save(const char *state)
@@ -206,7 +206,7 @@ static void print_outcome(const char *state, const struct sent *r)
 	else if (vm.timed_out)
 		printf("hang\n");
 	else
-		printf("lives%s%s\n", vm.powered_off ? " off" : "", vm.facts);
+		printf("lives%s%s\n", vm.powered_off ? " off" : "", vm.told);
 	fflush(stdout);
 }
 
@@ -501,7 +501,7 @@ static bool again(void)
 		r.misc = random() % 2 ? MISC_PAGE : MISC_LINE;
 		if (!try("user", &r, questions))
 			return false;
-		if (at_end() || !strstr(vm.facts, "killed=0"))
+		if (at_end() || !strstr(vm.told, "killed=0"))
 			questions = bring_into("user");
 		else if (!stop_in_user_mode(target, &cpu) || !save("user"))
 			return false;
@@ -626,7 +626,7 @@ static bool unplug(void)
 		r.addr = DIMM_START + random() % (DIMM_SIZE / PAGE) * PAGE;
 		r.addr_name = "dimm";
 		r.misc = random() % 2 ? MISC_PAGE : MISC_LINE;
-		vm.facts[0] = '\0';
+		forget_facts();
 		if (!send(&r))
 			return false;
 		wait_for_end(ask_here);

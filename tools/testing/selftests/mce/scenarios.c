@@ -9,15 +9,16 @@
  * it comes, what the driver does ("vmm: ..."), evidence, and as its last line the
  * verdict:
  *
- *   vmm: verdict WHAT key=value ... end
+ *   vmm: verdict {"what":"lives","facts":{"code":"BUS_MCEERR_AO","lsb":"12",...}}
  *
- * (a reader that finds no "end" came while the line was being written). WHAT
- * is lives (and powered off by itself), warns (the same, but the kernel printed
- * a warning), killed (the victim died, the kernel lives), oops, panic, hang
- * (no end in SECONDS), or error (the lab is broken: no statement
- * about the guest). Which of them is right is not decided here but in the table
- * "scenarios". Exit status: 0 when there is a verdict, 1 when it is "error", 2
- * for bad arguments.
+ * A reader that finds no complete JSON there came while the line was being written, and
+ * reads again later. "what" is lives (the guest powered off by itself), warns (the same,
+ * but the kernel printed a warning), killed (the victim died, the kernel lives), oops,
+ * panic, hang (no end in SECONDS), or error (the lab is broken: no statement about the
+ * guest). The value of a fact is a string without spaces, or an array of strings when
+ * there are several. Which verdict is right is not decided here but in the table
+ * "scenarios". Exit status: 0 when there is a verdict, 1 when it is "error", 2 for bad
+ * arguments.
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -322,9 +323,11 @@ static bool not_offlined_nofault(void)
 static void note_sigbus(const char *when, const char *kind)
 {
 	const char *code = strstr(vm.answer, "code=") ?: "code=none";
+	char key[32];
 
 	code += strlen("code=");
-	fact(" %s.%s=%.*s:%d%s", when, kind, (int)strcspn(code, " "), code, (int)answered("lsb="),
+	snprintf(key, sizeof(key), "%s.%s", when, kind);
+	fact(key, "%.*s:%d%s", (int)strcspn(code, " "), code, (int)answered("lsb="),
 	     strstr(vm.answer, "addr_match=yes") ? "" : ":elsewhere");
 }
 
@@ -362,11 +365,11 @@ static bool page_kinds(void)
 	if (!victim_has_above(0, "clean early", &gpa) || !poison_page(gpa) ||
 	    !report_quietly(gpa, MISC_PAGE) || !ask("value", "load"))
 		return false;
-	fact(" ao.clean=%s", answered("byte=") == 0x5a ? "reread" : "lost");
+	fact("ao.clean", "%s", answered("byte=") == 0x5a ? "reread" : "lost");
 	if (!ask("gone", "leave") || !victim_has_above(0, "clean", &gpa) || !poison_page(gpa) ||
 	    !ask("value", "load"))
 		return false;
-	fact(" ar.clean=%s", answered("byte=") == 0x5a ? "reread" : "lost");
+	fact("ar.clean", "%s", answered("byte=") == 0x5a ? "reread" : "lost");
 	vm.prefix = "";
 	return ask("gone", "leave");
 }
@@ -406,7 +409,7 @@ static bool replug_la57(void)
 	if (!cr4)
 		return lab_error("no CR4 in QEMU's registers");
 	/* X86_CR4_LA57 */
-	fact(" levels=%d", strtoul(cr4 + strlen("CR4="), NULL, 16) & 1 << 12 ? 5 : 4);
+	fact("levels", "%d", strtoul(cr4 + strlen("CR4="), NULL, 16) & 1 << 12 ? 5 : 4);
 	return replug();
 }
 
@@ -418,7 +421,7 @@ static bool replug_stray(void)
 	if (!poison_dimm(&gpa) || !settle() || !look_at_direct_map("direct", gpa))
 		return false;
 	/* where it is not mapped, the load is a page fault */
-	if (strstr(vm.facts, " direct=mapped") ?
+	if (is_fact("direct", "mapped") ?
 	    !stop_in_kernel_load(gpa) || !inject(0, action_required, gpa, MISC_PAGE) ||
 	    !qmp("cont", NULL) || !answer("stray") :
 	    !ask("stray", "hook spin=%#llx", (unsigned long long)gpa))
@@ -453,7 +456,7 @@ static bool many_pages(bool reported, const char *signal)
 			return false;
 		signals += is_sigbus(signal);
 	}
-	fact(" signals=%d", signals);
+	fact("signals", "%d", signals);
 	if (!ask("console", "console 3"))
 		return false;
 	vm.prefix = "after.";
@@ -517,7 +520,8 @@ static bool smp(void)
 			return false;
 	}
 	vm.prefix = "";
-	fact(" ao.signals=%d ar.signals=%d", optional, required);
+	fact("ao.signals", "%d", optional);
+	fact("ar.signals", "%d", required);
 	return settle() && ask("calm", "calm");
 }
 
@@ -569,7 +573,7 @@ static bool clear_nospec(void)
 	if (!ask("logged", "logged freeing invalid memtype"))
 		return false;
 	vm.prefix = "";
-	fact(" memtype=%s", answered("times=") ? "complained" : "quiet");
+	fact("memtype", "%s", answered("times=") ? "complained" : "quiet");
 	return true;
 }
 

@@ -128,16 +128,19 @@ static bool take_poisons(bool leaks)
 	}
 	if (!measure(&after, &died))
 		return false;
-	fact(" poisons=%u seed=%u wrong=%u late=%u died=%u", soak_poisons, soak_seed, wrong,
-	     late_ones, died);
-	fact(" slab_kb=%ld pagetables_kb=%ld", after.slab_kb - before.slab_kb,
-	     after.pagetables_kb - before.pagetables_kb);
+	fact("poisons", "%u", soak_poisons);
+	fact("seed", "%u", soak_seed);
+	fact("wrong", "%u", wrong);
+	fact("late", "%u", late_ones);
+	fact("died", "%u", died);
+	fact("slab_kb", "%ld", after.slab_kb - before.slab_kb);
+	fact("pagetables_kb", "%ld", after.pagetables_kb - before.pagetables_kb);
 	for (int way = 0; way < WAYS; way++)
-		fact(" %s=%u", way_names[way], done[way]);
+		fact(way_names[way], "%u", done[way]);
 	if (!ask("alive", "alive"))
 		return false;
-	fact(" corrupted=%s", answered("HardwareCorrupted=") == soak_poisons * 4 ? "adds_up" :
-	     "off");
+	fact("corrupted", "%s",
+	     answered("HardwareCorrupted=") == soak_poisons * 4 ? "adds_up" : "off");
 	vm.prefix = "";
 	return ask("tables", "tables 0");
 }

@@ -92,8 +92,8 @@ int64_t now_ms(void)
 
 /*
  * Copy @from up to any of @stop, unless there is something in @to: the first
- * is the cause, what follows is damage. Spaces become underscores, as facts
- * are separated by spaces.
+ * is the cause, what follows is damage. Spaces become underscores, as the patterns of
+ * the table "scenarios" are separated by spaces.
  */
 static void copy_word(char *to, size_t size, const char *from, const char *stop)
 {
@@ -111,23 +111,72 @@ static void copy_word(char *to, size_t size, const char *from, const char *stop)
 }
 
 /*
- * Facts are what a table can say beforehand: not where something is. A warning is not
- * a fact but a part of the verdict.
+ * Add @key with a value, which has no spaces, to the facts of the verdict. All values
+ * are strings. A key that comes again has an array of all its values.
+ */
+void fact(const char *key, const char *fmt, ...)
+{
+	struct json_object *known, *value, *all;
+	size_t len = strlen(vm.told);
+	char text[sizeof(vm.answer)];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	snprintf(vm.told + len, sizeof(vm.told) - len, " %s=%s", key, text);
+	value = json_object_new_string(text);
+	if (!json_object_object_get_ex(vm.facts, key, &known)) {
+		json_object_object_add(vm.facts, key, value);
+	} else if (json_object_is_type(known, json_type_array)) {
+		json_object_array_add(known, value);
+	} else {
+		all = json_object_new_array();
+		json_object_array_add(all, json_object_get(known));
+		json_object_array_add(all, value);
+		json_object_object_add(vm.facts, key, all);
+	}
+}
+
+/* Whether @key came once, with @value. */
+bool is_fact(const char *key, const char *value)
+{
+	struct json_object *known;
+
+	return json_object_object_get_ex(vm.facts, key, &known) &&
+	       !strcmp(json_object_get_string(known), value);
+}
+
+void forget_facts(void)
+{
+	json_object_put(vm.facts);
+	vm.facts = json_object_new_object();
+	vm.told[0] = '\0';
+}
+
+/*
+ * Make facts of the guest's @answer. A place is no fact, as the table cannot state it
+ * beforehand. Nor is a warning, which is a part of the verdict.
  */
 static void keep_facts(const char *answer)
 {
-	static const char *const places[] = { "gpa=", "va=", "addr=", "warned=" };
-	char copy[sizeof(vm.answer)], *save, *word;
+	static const char *const no_facts[] = { "gpa", "va", "addr", "warned" };
+	char copy[sizeof(vm.answer)], key[128], *save, *word;
 
 	snprintf(copy, sizeof(copy), "%s", answer);
 	strtok_r(copy, " ", &save);
 	while (vm.prefix && (word = strtok_r(NULL, " ", &save))) {
-		bool place = false;
+		char *value = strchr(word, '=');
+		bool keep = value;
 
-		for (size_t i = 0; i < ARRAY_SIZE(places); i++)
-			place |= !strncmp(word, places[i], strlen(places[i]));
-		if (!place)
-			fact(" %s%s", vm.prefix, word);
+		if (value)
+			*value++ = '\0';
+		for (size_t i = 0; i < ARRAY_SIZE(no_facts); i++)
+			keep &= !!strcmp(word, no_facts[i]);
+		if (!keep)
+			continue;
+		snprintf(key, sizeof(key), "%s%s", vm.prefix, word);
+		fact(key, "%s", value);
 	}
 }
 
@@ -683,9 +732,9 @@ bool look_at_direct_map(const char *name, uint64_t gpa)
 		return false;
 	say("direct map at gpa=%#llx: %s", (unsigned long long)gpa, reply);
 	if (!strncmp(reply, "Unmapped", 8))
-		fact(" %s=unmapped", name);
+		fact(name, "unmapped");
 	else if (sscanf(reply, "gpa: %llx", &found) == 1 && found == gpa)
-		fact(" %s=mapped", name);
+		fact(name, "mapped");
 	else
 		return lab_error("QEMU's gva2gpa command: %s", reply);
 	return true;
@@ -868,6 +917,18 @@ static const char *verdict(bool finished, bool hang)
 	return hang ? "hang" : "error";
 }
 
+static void print_verdict(const char *what)
+{
+	struct json_object *verdict = json_object_new_object();
+
+	json_object_object_add(verdict, "what", json_object_new_string(what));
+	json_object_object_add(verdict, "facts", json_object_get(vm.facts));
+	say("verdict %s",
+	    json_object_to_json_string_ext(verdict, JSON_C_TO_STRING_PLAIN |
+					   JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(verdict);
+}
+
 /*
  * Run one scenario from boot to the guest's power-off, @limit seconds at most (0: no
  * limit), and print the verdict. What is the status for the shell: 0 when there is a
@@ -882,6 +943,7 @@ int run_scenario(const struct machine *m, const struct scenario *s, const char *
 	signal(SIGPIPE, SIG_IGN);
 	vm.deadline_ms = limit ? now_ms() + limit * 1000LL : INT64_MAX;
 	vm.prefix = "";
+	forget_facts();
 	vm.step = "boot";
 	vm.amd = m->amd;
 	vm.local = m->local && !s->broadcast;
@@ -906,16 +968,16 @@ int run_scenario(const struct machine *m, const struct scenario *s, const char *
 
 	what = verdict(finished, hang);
 	if (vm.message[0])
-		fact(" why=%s", vm.message);
+		fact("why", "%s", vm.message);
 	/* machine checks say where they were taken: of interest when it ends there */
 	if (vm.rip[0] && !finished)
-		fact(" rip=%s", vm.rip);
+		fact("rip", "%s", vm.rip);
 	if (vm.fault[0])
-		fact(" fault=%s", vm.fault);
+		fact("fault", "%s", vm.fault);
 	if (!finished)
-		fact(" at=%s", vm.step);
+		fact("at", "%s", vm.step);
 	if (!strcmp(what, "oops"))
-		fact(" survives=%s", survives ? "yes" : "no");
-	say("verdict %s%s end", what, vm.facts);
+		fact("survives", "%s", survives ? "yes" : "no");
+	print_verdict(what);
 	return strcmp(what, "error") ? 0 : 1;
 }

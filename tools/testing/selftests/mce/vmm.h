@@ -84,7 +84,8 @@ extern struct vm {
 	const char *awaited;	/* an answer that others may come before and after */
 	bool came;
 	const char *prefix;	/* of the keys of facts; NULL: keep none */
-	char facts[4096];	/* " key=value ..." of all answers so far */
+	struct json_object *facts;	/* of all answers so far, see fact() */
+	char told[4096];	/* the same as " key=value ...", in the order that they came */
 	bool outside;		/* on the console, see read_console_line() */
 	bool panic, oops, warned, killed, powered_off, timed_out, lab_error;
 	bool reset;	/* the CPU gave up: triple fault, or a machine check in one */
@@ -104,10 +105,6 @@ bool lab_broken(void);
 /* The lab, not the guest, is at fault. It is false, for the caller to return. */
 #define lab_error(fmt, ...) (say("error: " fmt, ##__VA_ARGS__), lab_broken())
 
-#define fact(fmt, ...) \
-	snprintf(vm.facts + strlen(vm.facts), sizeof(vm.facts) - strlen(vm.facts), \
-		 fmt, ##__VA_ARGS__)
-
 /* ---- QEMU */
 
 int64_t now_ms(void);
@@ -118,6 +115,9 @@ const char *ask_monitor(const char *fmt, ...);
 
 /* ---- the guest */
 
+void fact(const char *key, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+bool is_fact(const char *key, const char *value);
+void forget_facts(void);
 bool answer(const char *word);
 bool ask_question(const char *word);
 uint64_t answered(const char *key);
