@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 # shellcheck disable=SC2154 # the caller's: logs, here and die()
-# What bench.sh and fuzz.sh share, which have guests driven by a program that is the
-# selftest's vmm.c and one more source; they read this file with ".". $pool is the process
-# group of what runs, or empty.
+# What bench.sh and fuzz.sh share: each has guests driven by a program of its own, which is
+# linked with the selftest's vmm.c and what belongs to that. They read this file with ".".
+# $pool is the process group of what runs, or empty.
 
 # $logs is new, and nothing that only a run needs stays there after it
 begin() {
@@ -22,10 +22,11 @@ stop() {
 
 # driver SOURCE LAB KERNELS: compile it, to $logs; $logs/KERNEL.initrd is for it
 driver() {
+	vmm=$here/../../tools/testing/selftests/mce
 	# shellcheck disable=SC2046 # words
 	gcc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -o "$logs/$(basename "$1" .c)" "$1" \
-		"$here/../../tools/testing/selftests/mce/vmm.c" $(pkg-config --cflags --libs json-c) ||
-		die "cannot compile $1"
+		"$vmm/actions.c" "$vmm/console.c" "$vmm/qemu.c" "$vmm/vmm.c" \
+		$(pkg-config --cflags --libs json-c) || die "cannot compile $1"
 	for kernel in unpatched patched; do
 		cat "$2/guest.cpio" "$3/$kernel.hook.cpio" >"$logs/$kernel.initrd" ||
 			die "no $2/guest.cpio or $3/$kernel.hook.cpio, or the disk is full"

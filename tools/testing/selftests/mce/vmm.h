@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a VMM driver is made of (vmm.c): one guest under QEMU, and what can be done
- * to it. A function that returns bool is false when there is no going on: the guest
- * died or hangs, or the lab is broken, and vm has which.
+ * What a VMM driver is made of: one guest under QEMU, and what can be done to it. A
+ * function that returns bool returns false when the run cannot go on: the guest died or
+ * hangs, or the lab is broken. vm tells which.
  */
 #ifndef SELFTESTS_MCE_VMM_H
 #define SELFTESTS_MCE_VMM_H
@@ -105,16 +105,20 @@ bool lab_broken(void);
 /* The lab, not the guest, is at fault. It is false, for the caller to return. */
 #define lab_error(fmt, ...) (say("error: " fmt, ##__VA_ARGS__), lab_broken())
 
-/* ---- QEMU */
+/* ---- qemu.c */
 
 int64_t now_ms(void);
+bool start_qemu(const struct machine *m, const struct scenario *s, const char *kernel,
+		const char *initrd);
+void end_qemu(void);
 bool pump(void);
 bool drain_console(void);
 struct json_object *qmp(const char *command, const char *args);
 const char *ask_monitor(const char *fmt, ...);
 
-/* ---- the guest */
+/* ---- console.c */
 
+void read_console_line(const char *line);
 void fact(const char *key, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 bool is_fact(const char *key, const char *value);
 void forget_facts(void);
@@ -126,7 +130,7 @@ uint64_t answered(const char *key);
 #define ask(word, fmt, ...) \
 	(snprintf(vm.question, sizeof(vm.question), fmt, ##__VA_ARGS__), ask_question(word))
 
-/* ---- what scenarios do */
+/* ---- actions.c */
 
 bool poison_page(uint64_t gpa);
 bool inject(int cpu, struct record record, uint64_t gpa, uint64_t misc);
@@ -145,7 +149,7 @@ bool report_quietly(uint64_t gpa, uint64_t misc);
 bool report_optional(uint64_t gpa, uint64_t misc);
 bool report_required(uint64_t gpa, uint64_t misc);
 
-/* ---- programs */
+/* ---- vmm.c */
 
 int run_scenario(const struct machine *m, const struct scenario *s, const char *kernel,
 		 const char *initrd, int limit);
