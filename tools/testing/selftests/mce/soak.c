@@ -12,7 +12,7 @@
  */
 #include <stdlib.h>
 
-#include "vmm.h"
+#include "scenarios.h"
 
 unsigned int soak_poisons = 30, soak_seed = 1;
 
@@ -74,7 +74,6 @@ struct usage {
 	long slab_kb, pagetables_kb;
 };
 
-/* What the kernel uses for itself when the guest is idle; *@died adds up. */
 /*
  * A clean page is read again from the disk: there is no SIGBUS for a process that only spins.
  * And 6.6.87 sends none for a page of hugetlbfs before the process accesses it, see
@@ -87,6 +86,7 @@ static enum way way_for(const char *kind, enum way way)
 	return way == REQUIRED_LINE && by_access ? LOAD : way;
 }
 
+/* What the kernel uses for itself when the guest is idle; *@died adds up. */
 static bool measure(struct usage *u, unsigned int *died)
 {
 	if (!ask("rest", "rest"))
@@ -148,6 +148,13 @@ static bool take_poisons(bool leaks)
 bool run_soak(void)
 {
 	return take_poisons(false);
+}
+
+/* Fewer pages: those that are action optional wait for the poller, twice each. */
+bool run_short_soak(void)
+{
+	soak_poisons = 12;
+	return run_soak();
 }
 
 bool run_leaking_soak(void)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * One run: a guest under QEMU, from its boot to its end, and the verdict. See vmm.h.
- * The programs are scenarios.c, and those that compare kernels.
+ * The programs are main.c, and those that compare kernels.
  *
  * Without a limit nothing in here keeps time: under Bochs the clock that this
  * program sees has little to do with that on the wall.

@@ -154,10 +154,4 @@ bool report_required(uint64_t gpa, uint64_t misc);
 int run_scenario(const struct machine *m, const struct scenario *s, const char *kernel,
 		 const char *initrd, int limit);
 
-/* ---- soak.c */
-
-extern unsigned int soak_poisons, soak_seed;
-bool run_soak(void);
-bool run_leaking_soak(void);
-
 #endif
