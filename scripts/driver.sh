@@ -20,11 +20,11 @@ stop() {
 	rm -f "$logs"/*.initrd "$logs"/*.qcow2
 } 2>/dev/null
 
-# driver SOURCE LAB KERNELS: compile it, to $logs; $logs/KERNEL.initrd is for it
+# driver NAME.c LAB KERNELS: compile all NAME*.c, to $logs/NAME; $logs/KERNEL.initrd is for it
 driver() {
 	vmm=$here/../../tools/testing/selftests/mce
 	# shellcheck disable=SC2046 # words
-	gcc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -o "$logs/$(basename "$1" .c)" "$1" \
+	gcc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -o "$logs/$(basename "$1" .c)" "${1%.c}"*.c \
 		"$vmm/actions.c" "$vmm/console.c" "$vmm/qemu.c" "$vmm/vmm.c" \
 		$(pkg-config --cflags --libs json-c) || die "cannot compile $1"
 	for kernel in unpatched patched; do
