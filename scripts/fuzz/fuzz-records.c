@@ -228,7 +228,7 @@ bool boot(void)
 		for (size_t i = 0; i < ARRAY_SIZE(r); i++) {
 			r[i].addr = RAM / 2;
 			r[i].addr_name = "middle";
-			if (!try_in("boot", state, &r[i], ask_ready))
+			if (!try_record_in("boot", state, &r[i], ask_ready))
 				return false;
 		}
 		if (!load_guest("boot") || !qmp("cont", NULL))
@@ -266,7 +266,7 @@ bool power_off(void)
 		for (size_t j = 0; j < ARRAY_SIZE(r); j++) {
 			r[j].addr = RAM / 2;
 			r[j].addr_name = "middle";
-			if (!try_in("off", state, &r[j], see_off))
+			if (!try_record_in("off", state, &r[j], see_off))
 				return false;
 		}
 	}

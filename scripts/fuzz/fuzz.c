@@ -119,7 +119,7 @@ bool at_end(void)
 /*
  * Ask the guest one question after the other, and wait for the answers; "<" is one that was
  * asked before, "!" is for its power-off, "~" has it go through all records that it has put
- * off, as settle(). SIGBUS may be told of at any time.
+ * off, as wait_until_records_handled(). SIGBUS may be told of at any time.
  */
 void wait_for_end(const char *const *questions)
 {
@@ -174,8 +174,8 @@ void print_outcome(const char *state, const struct sent *r)
  * Send @r to the guest in the state that was saved as @saved, which is printed as @state,
  * and see what it does, until it has answered all of @questions.
  */
-bool try_in(const char *saved, const char *state, const struct sent *r,
-	    const char *const *questions)
+bool try_record_in(const char *saved, const char *state, const struct sent *r,
+		   const char *const *questions)
 {
 	if (only && strcmp(only, id_of(r)))
 		return true;
@@ -194,7 +194,7 @@ bool try_in(const char *saved, const char *state, const struct sent *r,
 
 bool try_record(const char *state, const struct sent *r, const char *const *questions)
 {
-	return try_in(state, state, r, questions);
+	return try_record_in(state, state, r, questions);
 }
 
 /* ---- the states that a guest can be in */
@@ -282,7 +282,7 @@ const char *const *bring_into(const char *state)
 		there = stop_when_idle();
 	if (there && !strcmp(state, "load"))
 		there = inject(0, optional.record, target, MISC_PAGE) && ask("sigbus", "wait") &&
-			settle();
+			wait_until_records_handled();
 	if (there && !strncmp(state, "load", strlen("load"))) {
 		there = stop_in_load(&spins);
 		questions = spins ? after_load : ask_here;

@@ -50,8 +50,8 @@ bool send_record(const struct sent *r);
 bool at_end(void);
 void wait_for_end(const char *const *questions);
 void print_outcome(const char *state, const struct sent *r);
-bool try_in(const char *saved, const char *state, const struct sent *r,
-	    const char *const *questions);
+bool try_record_in(const char *saved, const char *state, const struct sent *r,
+		   const char *const *questions);
 bool try_record(const char *state, const struct sent *r, const char *const *questions);
 bool stop_when_idle(void);
 const char *const *bring_into(const char *state);

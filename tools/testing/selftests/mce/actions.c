@@ -211,11 +211,11 @@ static bool inject_in_user_mode(struct record record, uint64_t gpa, uint64_t mis
  * queue (mce_gen_pool_process()). It must not come while the CPU is still at the last one.
  * And until it is logged, the guest does not come to the next.
  */
-bool settle(void)
+bool wait_until_records_handled(void)
 {
-	return ask("mark", "mark") &&
+	return ask("mark-log", "mark-log") &&
 	       inject(0, optional_record(), NO_MEMORY_HERE, MISC_PAGE) &&
-	       ask("settle", "settle");
+	       ask("wait-log", "wait-log");
 }
 
 /*
@@ -286,7 +286,7 @@ bool finish_unplugging_dimm(void)
 }
 
 /* A victim that owns a page of @kind at or above @min, at @gpa. */
-bool victim_has_above(uint64_t min, const char *kind, uint64_t *gpa)
+bool map_victim_page_above(uint64_t min, const char *kind, uint64_t *gpa)
 {
 	if (!ask("map", "map %#llx %s", (unsigned long long)min, kind))
 		return false;
@@ -294,9 +294,9 @@ bool victim_has_above(uint64_t min, const char *kind, uint64_t *gpa)
 	return true;
 }
 
-bool victim_has(const char *kind, uint64_t *gpa)
+bool map_victim_page(const char *kind, uint64_t *gpa)
 {
-	return victim_has_above(ABOVE_4K_MAP, kind, gpa);
+	return map_victim_page_above(ABOVE_4K_MAP, kind, gpa);
 }
 
 /* Whether the guest's newest answer is the SIGBUS that a page of 4K should get. */
@@ -307,7 +307,7 @@ bool is_sigbus(const char *code_lsb)
 
 /*
  * An action optional record, without waiting for a SIGBUS. An AMD guest's bank holds one,
- * until it is polled: the next, which settle() sends, has to wait for that.
+ * until it is polled: the next, which wait_until_records_handled() sends, has to wait for that.
  */
 bool report_quietly(uint64_t gpa, uint64_t misc)
 {
@@ -318,7 +318,8 @@ bool report_quietly(uint64_t gpa, uint64_t misc)
 	done = ask("corrupted", "corrupted 0") &&
 	       inject(0, optional_record(), gpa, misc) &&
 	       ask("corrupted", "corrupted %llu",
-		   (unsigned long long)answered("kb=") + PAGE / 1024) && settle();
+		   (unsigned long long)answered("kb=") + PAGE / 1024) &&
+	       wait_until_records_handled();
 	vm.prefix = prefix;
 	return done;
 }
@@ -326,7 +327,8 @@ bool report_quietly(uint64_t gpa, uint64_t misc)
 /* An action optional record for the victim's page, and all that follows from it. */
 bool report_optional(uint64_t gpa, uint64_t misc)
 {
-	return inject(0, optional_record(), gpa, misc) && ask("sigbus", "wait") && settle();
+	return inject(0, optional_record(), gpa, misc) && ask("sigbus", "wait") &&
+	       wait_until_records_handled();
 }
 
 /* An action required one, which finds the victim in user mode. */
@@ -336,5 +338,5 @@ bool report_required(uint64_t gpa, uint64_t misc)
 		return false;
 	vm.answer[0] = '\0';
 	return inject_in_user_mode(vm.amd ? amd_required : action_required, gpa, misc) &&
-	       answer("sigbus");
+	       wait_for_answer("sigbus");
 }

@@ -168,7 +168,7 @@ void read_console_line(const char *line)
 }
 
 /* Wait for the guest's answer @word. */
-bool answer(const char *word)
+bool wait_for_answer(const char *word)
 {
 	size_t len = strlen(word);
 
@@ -191,7 +191,7 @@ bool ask_question(const char *word)
 	if (!vm.silent)
 		say("asks: %s", vm.question);
 	dprintf(vm.console, "%s\n", vm.question);
-	return answer(word);
+	return wait_for_answer(word);
 }
 
 /* The number that the guest gave for @key in its newest answer. */

@@ -13,9 +13,10 @@ bool ao_page(void)
 {
 	uint64_t gpa;
 
-	return victim_has("anon early", &gpa) && poison_page(gpa) &&
+	return map_victim_page("anon early", &gpa) && poison_page(gpa) &&
 	       ask("sigbus", "wait") &&
-	       settle() && look_at_direct_map("direct", gpa) && ask("gone", "leave");
+	       wait_until_records_handled() && look_at_direct_map("direct", gpa) &&
+	       ask("gone", "leave");
 }
 
 /* The page is unmapped, and the record is about a cache line. */
@@ -23,7 +24,7 @@ bool ao_line(void)
 {
 	uint64_t gpa;
 
-	return victim_has("anon early", &gpa) && poison_page(gpa) &&
+	return map_victim_page("anon early", &gpa) && poison_page(gpa) &&
 	       report_optional(gpa, MISC_LINE) &&
 	       look_at_direct_map("direct", gpa) && ask("gone", "leave");
 }
@@ -33,7 +34,7 @@ static bool ar(const char *kind, const char *use)
 {
 	uint64_t gpa;
 
-	return victim_has(kind, &gpa) && poison_page(gpa) && ask("sigbus", "%s", use) &&
+	return map_victim_page(kind, &gpa) && poison_page(gpa) && ask("sigbus", "%s", use) &&
 	       look_at_direct_map("direct", gpa) && ask("gone", "leave");
 }
 
@@ -51,8 +52,9 @@ bool ar_line(void)
 {
 	uint64_t gpa;
 
-	return victim_has("anon", &gpa) && poison_page(gpa) && report_required(gpa, MISC_LINE) &&
-	       look_at_direct_map("direct", gpa) && ask("gone", "leave");
+	return map_victim_page("anon", &gpa) && poison_page(gpa) &&
+	       report_required(gpa, MISC_LINE) && look_at_direct_map("direct", gpa) &&
+	       ask("gone", "leave");
 }
 
 /* It is the kernel that loads from the user's page. */
@@ -60,7 +62,7 @@ bool copyin(void)
 {
 	uint64_t gpa;
 
-	return victim_has("anon", &gpa) && poison_page(gpa) && ask("write", "write") &&
+	return map_victim_page("anon", &gpa) && poison_page(gpa) && ask("write", "write") &&
 	       look_at_direct_map("direct", gpa) && ask("gone", "leave");
 }
 
@@ -93,12 +95,12 @@ bool page_kinds(void)
 
 		snprintf(early, sizeof(early), "%s early", all[i]);
 		/* an early SIGBUS is pending then, and comes before the load */
-		if (!victim_has_above(0, early, &gpa) || !poison_page(gpa) ||
+		if (!map_victim_page_above(0, early, &gpa) || !poison_page(gpa) ||
 		    !report_quietly(gpa, MISC_PAGE) || !ask("sigbus", "load"))
 			return false;
 		note_sigbus("ao", all[i]);
 		if (!ask("gone", "leave") ||
-		    !victim_has_above(0, all[i], &gpa) || !poison_page(gpa) ||
+		    !map_victim_page_above(0, all[i], &gpa) || !poison_page(gpa) ||
 		    !ask("sigbus", "load"))
 			return false;
 		note_sigbus("ar", all[i]);
@@ -107,12 +109,12 @@ bool page_kinds(void)
 	}
 
 	/* a clean page of the page cache is on the disk as well: no SIGBUS, read again */
-	if (!victim_has_above(0, "clean early", &gpa) || !poison_page(gpa) ||
+	if (!map_victim_page_above(0, "clean early", &gpa) || !poison_page(gpa) ||
 	    !report_quietly(gpa, MISC_PAGE) || !ask("value", "load"))
 		return false;
 	fact("ao.clean", "%s", answered("byte=") == 0x5a ? "reread" : "lost");
-	if (!ask("gone", "leave") || !victim_has_above(0, "clean", &gpa) || !poison_page(gpa) ||
-	    !ask("value", "load"))
+	if (!ask("gone", "leave") || !map_victim_page_above(0, "clean", &gpa) ||
+	    !poison_page(gpa) || !ask("value", "load"))
 		return false;
 	fact("ar.clean", "%s", answered("byte=") == 0x5a ? "reread" : "lost");
 	vm.prefix = "";
@@ -163,15 +165,16 @@ bool replug_stray(void)
 {
 	uint64_t gpa;
 
-	if (!poison_dimm(&gpa) || !settle() || !look_at_direct_map("direct", gpa))
+	if (!poison_dimm(&gpa) || !wait_until_records_handled() ||
+	    !look_at_direct_map("direct", gpa))
 		return false;
 	/* where it is not mapped, the load is a page fault */
 	if (is_fact("direct", "mapped") ?
 	    !stop_in_kernel_load(gpa) || !inject(0, action_required, gpa, MISC_PAGE) ||
-	    !qmp("cont", NULL) || !answer("stray") :
+	    !qmp("cont", NULL) || !wait_for_answer("stray") :
 	    !ask("stray", "hook spin=%#llx", (unsigned long long)gpa))
 		return false;
-	return settle() && look_at_direct_map("after", gpa) &&
+	return wait_until_records_handled() && look_at_direct_map("after", gpa) &&
 	       replace_dimm(gpa);
 }
 
@@ -205,7 +208,7 @@ static bool many_pages(bool reported, const char *signal)
 	if (!ask("console", "console 3"))
 		return false;
 	vm.prefix = "after.";
-	if ((reported && !settle()) || !ask("tables", "tables 0"))
+	if ((reported && !wait_until_records_handled()) || !ask("tables", "tables 0"))
 		return false;
 	vm.prefix = "";
 	return ask("gone", "leave");
@@ -230,8 +233,9 @@ bool deferred(void)
 {
 	uint64_t gpa;
 
-	return victim_has("anon early", &gpa) && poison_page(gpa) && ask("sigbus", "wait") &&
-	       settle() && look_at_direct_map("direct", gpa) && ask("gone", "leave");
+	return map_victim_page("anon early", &gpa) && poison_page(gpa) && ask("sigbus", "wait") &&
+	       wait_until_records_handled() && look_at_direct_map("direct", gpa) &&
+	       ask("gone", "leave");
 }
 
 /* Machine checks that go to all vCPUs, while all are busy. */
@@ -247,7 +251,7 @@ bool smp(void)
 
 		/* without a machine check in between: what the lab itself takes */
 		vm.prefix = "quiet.";
-		if (!ask("stalls", "stalls") || !victim_has("anon early", &gpa) ||
+		if (!ask("stalls", "stalls") || !map_victim_page("anon early", &gpa) ||
 		    !ask("stalls", "stalls"))
 			return false;
 		vm.prefix = "ao.";
@@ -258,7 +262,7 @@ bool smp(void)
 		if (!ask("stalls", "stalls") || !ask("gone", "leave"))
 			return false;
 		vm.prefix = "ar.";
-		if (!victim_has("anon", &gpa) || !poison_page(gpa) || !ask("sigbus", "load"))
+		if (!map_victim_page("anon", &gpa) || !poison_page(gpa) || !ask("sigbus", "load"))
 			return false;
 		required += is_sigbus("code=BUS_MCEERR_AR lsb=12 ");
 		if (!ask("stalls", "stalls") || !ask("gone", "leave"))
@@ -267,7 +271,7 @@ bool smp(void)
 	vm.prefix = "";
 	fact("ao.signals", "%d", optional);
 	fact("ar.signals", "%d", required);
-	return settle() && ask("calm", "calm");
+	return wait_until_records_handled() && ask("calm", "calm");
 }
 
 /* Without the hypervisor bit: each record takes its page out of the direct map. */
@@ -293,7 +297,7 @@ bool bare_metal(void)
 		snprintf(name, sizeof(name), "%s.direct", all[i].name);
 		snprintf(prefix, sizeof(prefix), "%s.", all[i].name);
 		vm.prefix = prefix;
-		if (!victim_has(all[i].kind, &gpa) || !all[i].report(gpa, all[i].misc) ||
+		if (!map_victim_page(all[i].kind, &gpa) || !all[i].report(gpa, all[i].misc) ||
 		    !look_at_direct_map(name, gpa) ||
 		    !ask("tables", "tables %#llx", (unsigned long long)gpa) ||
 		    !ask("gone", "leave"))
@@ -308,7 +312,7 @@ bool clear_nospec(void)
 {
 	uint64_t gpa;
 
-	if (!victim_has("anon early", &gpa) || !report_optional(gpa, MISC_PAGE) ||
+	if (!map_victim_page("anon early", &gpa) || !report_optional(gpa, MISC_PAGE) ||
 	    !ask("clear", "hook clear_pfn=%#llx", (unsigned long long)gpa / PAGE) ||
 	    !look_at_direct_map("direct", gpa) ||
 	    !ask("clear", "hook clear_pfn=%#llx", NOT_RAM / PAGE) || !ask("gone", "leave"))

@@ -60,7 +60,7 @@ static bool one_poison(const char *kind, enum way way, bool *right, bool *late)
 	snprintf(map, sizeof(map), "%s%s", kind, reported ? " early" : "");
 	snprintf(expected, sizeof(expected), "code=BUS_MCEERR_%s lsb=%d ", reported ? "AO" : "AR",
 		 hugetlb ? 21 : 12);
-	if (!victim_has_above(0, map, &gpa) || !poison_page(gpa) ||
+	if (!map_victim_page_above(0, map, &gpa) || !poison_page(gpa) ||
 	    !use_page(gpa, way, clean))
 		return false;
 	*right = clean ? answered("byte=") == 0x5a : is_sigbus(expected);

@@ -13,13 +13,13 @@ static bool access_direct_map(const char *param, uint64_t gpa)
 {
 	return look_at_direct_map("direct", gpa) &&
 	       ask("stray", "hook %s=%#llx", param, (unsigned long long)gpa) &&
-	       settle() && look_at_direct_map("after", gpa);
+	       wait_until_records_handled() && look_at_direct_map("after", gpa);
 }
 
 /* In the page of a process that has had its SIGBUS. */
 static bool access_poison(const char *kind, const char *param, uint64_t offset, uint64_t *gpa)
 {
-	return victim_has(kind, gpa) && poison_page(*gpa) && ask("sigbus", "load") &&
+	return map_victim_page(kind, gpa) && poison_page(*gpa) && ask("sigbus", "load") &&
 	       access_direct_map(param, *gpa + offset);
 }
 
@@ -54,7 +54,7 @@ bool stray_line(void)
 {
 	uint64_t gpa;
 
-	return victim_has("anon early", &gpa) && poison_page(gpa) &&
+	return map_victim_page("anon early", &gpa) && poison_page(gpa) &&
 	       report_optional(gpa, MISC_LINE) && access_direct_map("zeropad", gpa) &&
 	       ask("gone", "leave");
 }
@@ -82,7 +82,7 @@ bool stray_zeropad_inside(void)
 }
 
 /* The same as stray-zeropad, by what any user can do. */
-static bool follow(int rounds, int users)
+static bool follow_links(int rounds, int users)
 {
 	uint64_t gpa;
 
@@ -91,48 +91,50 @@ static bool follow(int rounds, int users)
 	gpa = answered("gpa=");
 	return poison_page(gpa) && report_quietly(gpa, MISC_PAGE) &&
 	       look_at_direct_map("direct", gpa) && ask("follow", "follow %d %d", rounds, users) &&
-	       settle() && look_at_direct_map("after", gpa) && ask("gone", "leave");
+	       wait_until_records_handled() && look_at_direct_map("after", gpa) &&
+	       ask("gone", "leave");
 }
 
 bool stray_path(void)
 {
-	return follow(1, 1);
+	return follow_links(1, 1);
 }
 
 /* Two CPUs can get there at the same instant. */
 bool stray_path_2(void)
 {
-	return follow(40, 2);
+	return follow_links(40, 2);
 }
 
 /* The page of a file, which the kernel accesses after the process had its SIGBUS */
-static bool of_file(const char *kind, const char *access)
+static bool access_file_page(const char *kind, const char *access)
 {
 	uint64_t gpa;
 
-	return victim_has(kind, &gpa) && poison_page(gpa) && ask("sigbus", "load") &&
+	return map_victim_page(kind, &gpa) && poison_page(gpa) && ask("sigbus", "load") &&
 	       look_at_direct_map("direct", gpa) && ask("file", "%s", access) &&
-	       settle() && look_at_direct_map("after", gpa) && ask("gone", "leave");
+	       wait_until_records_handled() && look_at_direct_map("after", gpa) &&
+	       ask("gone", "leave");
 }
 
 bool truncate_page(void)
 {
-	return of_file("memfd", "truncate");
+	return access_file_page("memfd", "truncate");
 }
 
 bool punch(void)
 {
-	return of_file("huge-memfd", "punch");
+	return access_file_page("huge-memfd", "punch");
 }
 
 bool dax_read(void)
 {
-	return of_file("dax", "pread");
+	return access_file_page("dax", "pread");
 }
 
 bool dax_write(void)
 {
-	return of_file("dax", "pwrite");
+	return access_file_page("dax", "pwrite");
 }
 
 /* A pipe has a reference to the page. */
@@ -140,10 +142,10 @@ bool pinned(void)
 {
 	uint64_t gpa;
 
-	return victim_has("anon", &gpa) && ask("pin", "pin") && poison_page(gpa) &&
+	return map_victim_page("anon", &gpa) && ask("pin", "pin") && poison_page(gpa) &&
 	       ask("sigbus", "load") && look_at_direct_map("direct", gpa) &&
-	       ask("file", "drain") && settle() && look_at_direct_map("after", gpa) &&
-	       ask("gone", "leave");
+	       ask("file", "drain") && wait_until_records_handled() &&
+	       look_at_direct_map("after", gpa) && ask("gone", "leave");
 }
 
 /*
@@ -151,9 +153,9 @@ bool pinned(void)
  * marked the page. The process still has it: the kernel copies from there, which it
  * survives, then from the pipe.
  */
-static bool mark(uint64_t *gpa)
+static bool poison_pinned_thp(uint64_t *gpa)
 {
-	return victim_has_above(0, "thp", gpa) && ask("pin", "pin") && poison_page(*gpa) &&
+	return map_victim_page_above(0, "thp", gpa) && ask("pin", "pin") && poison_page(*gpa) &&
 	       report_quietly(*gpa, MISC_PAGE) && look_at_direct_map("direct", *gpa);
 }
 
@@ -161,7 +163,7 @@ bool not_offlined(void)
 {
 	uint64_t gpa;
 
-	return mark(&gpa) && ask("write", "write") && ask("file", "drain") &&
+	return poison_pinned_thp(&gpa) && ask("write", "write") && ask("file", "drain") &&
 	       ask("gone", "leave");
 }
 
@@ -170,7 +172,7 @@ bool not_offlined_futex(void)
 {
 	uint64_t gpa;
 
-	return mark(&gpa) && ask("file", "futex") && ask("gone", "leave");
+	return poison_pinned_thp(&gpa) && ask("file", "futex") && ask("gone", "leave");
 }
 
 /* An instruction with a fixup, on a page that could not be taken offline. */
@@ -178,6 +180,7 @@ bool not_offlined_nofault(void)
 {
 	uint64_t gpa;
 
-	return mark(&gpa) && ask("stray", "hook nofault=%#llx", (unsigned long long)gpa) &&
+	return poison_pinned_thp(&gpa) &&
+	       ask("stray", "hook nofault=%#llx", (unsigned long long)gpa) &&
 	       ask("gone", "leave");
 }

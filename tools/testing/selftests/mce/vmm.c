@@ -131,7 +131,7 @@ int run_scenario(const struct machine *m, const struct scenario *s, const char *
 	vm.local = m->local && !s->broadcast;
 	finished = start_qemu(m, s, kernel, initrd) &&
 		   qmp("qmp_capabilities", NULL) && (!m->starving || boot_rotating_vcpus()) &&
-		   answer("ready") && (!m->amd || ask("poll", "poll 1"));
+		   wait_for_answer("ready") && (!m->amd || ask("poll", "poll 1"));
 	if (finished)
 		finished = s->run() && proof_of_life();
 
