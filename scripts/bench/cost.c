@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What bad pages cost a guest: the driver, and count.c is the meter.
+ * Drives a guest to measure what bad pages cost it. The plugin count.c does the counting.
  *
  *   cost [-1] [-b] [-c CPUS] [-l SECONDS] -k KERNEL -i INITRD [-p PLUGIN] WHAT
  *
  * The guest runs under QEMU TCG; with PLUGIN, an argument of QEMU's -plugin, with
  * -icount shift=0: its clock then counts instructions, and a run is like the next.
- * -1: the CPU has 1G mappings. -b: it does not say that it is a guest's. WHAT is one of:
+ * -1: the CPU has 1G mappings. -b: CPUID has no hypervisor bit. WHAT is one of:
  *
  *   each    a few poisons, action optional and action required in turn, for the plugin
  *           to count.

@@ -59,7 +59,7 @@ static bool bits_about(const char *state, bool local, const char *const *questio
 
 bool bits(void)
 {
-	/* whether a record is local matters to those that a page is left after, or was */
+	/* whether a record is local matters where the page stays, or stayed, mapped */
 	static const struct {
 		const char *name;
 		bool local;
@@ -141,7 +141,7 @@ bool about_addresses(void)
 	return true;
 }
 
-/* Half of them have to do without the bits that are fatal anyway. */
+/* In half of them, clear the bits that are fatal anyway. */
 bool random_ones(void)
 {
 	const char *const *questions = bring_into("user");
@@ -171,7 +171,7 @@ bool random_ones(void)
 	return true;
 }
 
-/* What went before is a part of the state here, until it has killed the process. */
+/* The records before are part of the state here, until one has killed the process. */
 bool again(void)
 {
 	const char *const *questions = bring_into("user");
@@ -199,7 +199,7 @@ bool again(void)
 static const char *const ask_ready[] = { "<", "here", "here", NULL };
 static const char *const see_off[] = { "!", NULL };
 
-/* At every third line that the kernel prints. */
+/* Records at every third line that the kernel prints while it boots */
 bool boot(void)
 {
 	if (!load_guest("base") || !qmp("system_reset", NULL) || !qmp("cont", NULL))
@@ -236,7 +236,7 @@ bool boot(void)
 	}
 }
 
-/* A little later each time, from the command to power off until the guest has done it. */
+/* Records at random times between the command to power off and the power-off */
 bool power_off(void)
 {
 	srandom(seed);
@@ -259,7 +259,7 @@ bool power_off(void)
 		registers = ask_monitor("info registers");
 		if (!registers)
 			return false;
-		/* the process that asks for it has not been in the kernel, or it is */
+		/* the process that powers off is still in user space, or in the kernel */
 		state = strstr(registers, "CPL=3") ? "user" : "kernel";
 		if (!save_guest("off"))
 			return false;
@@ -293,8 +293,8 @@ bool offline(void)
 }
 
 /*
- * The guest goes on unplugging it while it learns that it is bad. Not from a saved state:
- * QEMU loads none that has another DIMM than it has.
+ * Records about a DIMM while the guest unplugs it. The guest is not in a saved state then:
+ * QEMU loads no state with another DIMM than it has.
  */
 bool unplug(void)
 {

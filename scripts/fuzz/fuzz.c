@@ -11,9 +11,9 @@
  *   fuzz: WHAT STATE RECORD -> OUTCOME
  *
  * RECORD is STATUS:MCGSTATUS:MISC:NAME-OF-ADDRESS; with -v, only that one is sent, and the
- * console is shown. OUTCOME is panic:WHY, oops:WHY, reset, hang, or lives, with what the
- * guest told since: SIGBUS, death of a process, how a load in the kernel ended. Why is
- * that of the kernel's message. WHAT is one of:
+ * console is shown. OUTCOME is panic:WHY, oops:WHY, reset, hang, or lives, with the answers
+ * of the guest since: SIGBUS, death of a process. WHY is from the kernel's message. WHAT is
+ * one of:
  *
  *   bits      all combinations of the bits that grading looks at, about the one page
  *             that is in use
@@ -77,7 +77,7 @@ bool save_guest(const char *state)
 	return reply && (!reply[0] || lab_error("savevm %s: %s", state, reply));
 }
 
-/* The guest is stopped, as it was when it was saved. */
+/* Bring the guest back to where it was saved. It is stopped then. */
 bool load_guest(const char *state)
 {
 	const char *reply;
@@ -103,7 +103,7 @@ bool load_guest(const char *state)
 	return drain_console();
 }
 
-/* As inject(), but QEMU may say what it likes: that the CPU has no machine checks yet. */
+/* As inject(), but ignore QEMU's reply: the CPU may have no machine checks yet. */
 bool send_record(const struct sent *r)
 {
 	return ask_monitor("mce %s%d %d %#lx %#lx %#lx %#lx",
@@ -117,9 +117,10 @@ bool at_end(void)
 }
 
 /*
- * Ask the guest one question after the other, and wait for the answers; "<" is one that was
- * asked before, "!" is for its power-off, "~" has it go through all records that it has put
- * off, as wait_until_records_handled(). SIGBUS may be told of at any time.
+ * Send @questions to the guest, one after the other, and wait for each answer. "<" waits for
+ * the answer to one that was sent before. "!" waits for the guest's power-off. "~" waits
+ * until all records so far are handled, as wait_until_records_handled() does. The guest may
+ * report a SIGBUS at any time.
  */
 void wait_for_end(const char *const *questions)
 {
@@ -127,7 +128,7 @@ void wait_for_end(const char *const *questions)
 		.record = optional.record, .misc = MISC_PAGE, .addr = NO_MEMORY_HERE,
 	};
 
-	/* how a load came to its end, or that it had before, is not what this is about */
+	/* the answer to "<" is how a load ended, which is not compared */
 	vm.prefix = **questions == '<' ? NULL : "";
 	for (; *questions && !at_end() && !vm.timed_out; questions++) {
 		bool asked = !strchr("<!~", **questions);
@@ -171,8 +172,8 @@ void print_outcome(const char *state, const struct sent *r)
 }
 
 /*
- * Send @r to the guest in the state that was saved as @saved, which is printed as @state,
- * and see what it does, until it has answered all of @questions.
+ * Send @r to the guest in the state that was saved as @saved, and print what became of it
+ * when it has answered all of @questions. The state is printed as @state.
  */
 bool try_record_in(const char *saved, const char *state, const struct sent *r,
 		   const char *const *questions)
@@ -199,7 +200,7 @@ bool try_record(const char *state, const struct sent *r, const char *const *ques
 
 /* ---- the states that a guest can be in */
 
-/* No CPU has anything to do. */
+/* Stop the guest when its first CPU has nothing to do. */
 bool stop_when_idle(void)
 {
 	for (;;) {
@@ -217,7 +218,7 @@ bool stop_when_idle(void)
 	}
 }
 
-/* A process spins, which has asked to be told of its page. */
+/* Stop the guest while a process spins in user mode that asked for an early SIGBUS. */
 static bool stop_in_target(void)
 {
 	int cpu;
@@ -229,8 +230,9 @@ static bool stop_in_target(void)
 }
 
 /*
- * The kernel loads from the page, by an instruction that has a fixup. An unpatched kernel
- * may have got its fixup already, as the page is not in its direct map: then *@spins is false.
+ * Stop the guest while its kernel loads from the page, by an instruction that has a fixup.
+ * In an unpatched kernel the fixup may have run already, as the page is not in its direct
+ * map. Then *@spins is false.
  */
 static bool stop_in_load(bool *spins)
 {
@@ -262,8 +264,8 @@ static const char *const ask_hit[] = { "here", "here", "~", "hit", "here", NULL 
 static const char *const after_load[] = { "<", "here", "here", NULL };
 
 /*
- * Have a guest, saved when it had done nothing yet, be in @state, and save that by its
- * name. What to ask then; NULL: it went wrong.
+ * Bring the guest from the state "base" into @state, and save it by that name. Returns what
+ * to ask then, or NULL when that failed.
  */
 const char *const *bring_into(const char *state)
 {
@@ -305,7 +307,7 @@ static const struct scenario all[] = {
 
 static const struct scenario *scenario;
 
-/* QEMU goes on when the guest does not, and the guest is saved as it is now. */
+/* Have QEMU go on when the guest ends. Save the guest as "base", and run the scenario. */
 static bool run(void)
 {
 	/* wait_for_end() looks for the kernel's messages on the console */

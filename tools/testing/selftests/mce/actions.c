@@ -3,9 +3,9 @@
  * What scenarios do to a guest: poison its memory, have QEMU report an error, stop it at
  * a certain place, plug and unplug a DIMM, and look at its direct map.
  *
- * Poison is madvise(MADV_HWPOISON) on the file that backs the guest's RAM, so
- * it takes a page of the machine that this runs on offline. It is refused
- * unless that machine is the lab's own L1 ("mce_lab=l1" on its command line).
+ * Poison is madvise(MADV_HWPOISON) on the file that backs the guest's RAM. It takes a page
+ * of the machine that this runs on offline. So it is refused unless that machine is the
+ * lab's own L1 ("mce_lab=l1" on its command line).
  */
 #include <errno.h>
 #include <signal.h>
@@ -26,15 +26,15 @@
 const struct record action_optional = { .status = 0xbd000000000000c0ULL, .mcgstatus = 0x5 };
 const struct record action_required = { .status = 0xbd80000000000134ULL, .mcgstatus = 0x7 };
 
-/*
- * A deferred error as in APM Vol. 2, "Machine-Check Status Register": VAL|EN|
- * MISCV|ADDRV|DEFERRED|POISON, as QEMU has it for an AMD guest. No exception. Before
- * it, what QEMU has for action required: VAL|UC|EN|MISCV|ADDRV|POISON.
- */
+/* What QEMU sends to an AMD guest for action required: VAL|UC|EN|MISCV|ADDRV|POISON */
 static const struct record amd_required = {
 	.status = 0xbc00080000000000ULL, .mcgstatus = 0x7, .local = true,
 };
 
+/*
+ * A deferred error as in APM Vol. 2, "Machine-Check Status Register", and as QEMU sends it
+ * to an AMD guest: VAL|EN|MISCV|ADDRV|DEFERRED|POISON. It raises no exception.
+ */
 const struct record deferred_error = { .status = 0x9c00180000000000ULL, .local = true };
 
 /* ACPI 6.5, 6.3.5: source events and status codes of _OST */
@@ -60,7 +60,7 @@ static void sigbus_in_child(int sig)
 	_exit(0);
 }
 
-/* Take the guest's page at @gpa away: real poison in the file behind it. */
+/* Put real poison into the guest's page at @gpa, by the file that backs it. */
 bool poison_page(uint64_t gpa)
 {
 	int status = 0;
@@ -90,9 +90,9 @@ bool poison_page(uint64_t gpa)
 }
 
 /*
- * Have QEMU raise a machine check on @cpu about @gpa, from bit 6 or
- * from bit 12 up (@misc). Unless it is local it goes to all CPUs, as on Intel machines
- * without LMCE: the others find nothing in their banks.
+ * Have QEMU raise a machine check on @cpu about @gpa. @misc is which bits of that are
+ * valid: MISC_PAGE or MISC_LINE. A record that is not local goes to all CPUs, as on Intel
+ * machines without LMCE. The others find nothing in their banks.
  */
 bool inject(int cpu, struct record record, uint64_t gpa, uint64_t misc)
 {
@@ -117,15 +117,16 @@ bool inject(int cpu, struct record record, uint64_t gpa, uint64_t misc)
 	return reply;
 }
 
-/* The record that is no exception, or none that stops what is going on */
+/* The record that does not stop what the guest is doing. On AMD it raises no exception. */
 struct record optional_record(void)
 {
 	return vm.amd ? deferred_error : action_optional;
 }
 
 /*
- * The CPU on which the victim spins, in user mode, by @registers of all: it has the
- * address of its page, @gpa, in R15 (victim.c). -1 when it is on none.
+ * Find the CPU on which the victim spins in user mode. @registers are those of all CPUs.
+ * The victim has the address of its page, @gpa, in R15 (victim.c). Returns -1 when it is on
+ * none.
  */
 static int cpu_of_spinning(const char *registers, uint64_t gpa)
 {
@@ -164,8 +165,8 @@ bool stop_in_user_mode(uint64_t gpa, int *cpu)
 }
 
 /*
- * Have the hook load from @gpa by the direct map, over and over, and stop the guest there.
- * The page has to be mapped.
+ * Have the hook load from @gpa through the direct map, over and over, and stop the guest in
+ * that load. The page has to be mapped.
  */
 bool stop_in_kernel_load(uint64_t gpa)
 {
@@ -194,8 +195,8 @@ bool stop_in_kernel_load(uint64_t gpa)
 }
 
 /*
- * An action required record that comes in the kernel, be it in a timer tick, is rightly
- * fatal.
+ * An action required record is rightly fatal when it comes while the CPU is in the kernel,
+ * even if that is a timer tick. So stop the guest in user mode first.
  */
 static bool inject_in_user_mode(struct record record, uint64_t gpa, uint64_t misc)
 {
@@ -206,10 +207,11 @@ static bool inject_in_user_mode(struct record record, uint64_t gpa, uint64_t mis
 }
 
 /*
- * Wait until the guest has done with all records so far, the direct map included: SIGBUS
- * comes before that. One more, for an address where no memory is, goes through the same
- * queue (mce_gen_pool_process()). It must not come while the CPU is still at the last one.
- * And until it is logged, the guest does not come to the next.
+ * Wait until the guest has handled and logged all records so far. SIGBUS is too early a
+ * sign: the change of the direct map comes after it. Send one more record, for an address
+ * where no memory is. It goes through the same queue (mce_gen_pool_process()), so the ones
+ * before it are handled when it is in the log. It must not come while the CPU still handles
+ * the last one.
  */
 bool wait_until_records_handled(void)
 {
@@ -219,8 +221,8 @@ bool wait_until_records_handled(void)
 }
 
 /*
- * Have QEMU walk the guest's page tables to where the direct map has @gpa. The fact
- * is NAME=mapped or NAME=unmapped.
+ * Have QEMU walk the guest's page tables to where the direct map has @gpa. The fact @name
+ * is "mapped" or "unmapped".
  */
 bool look_at_direct_map(const char *name, uint64_t gpa)
 {
@@ -241,9 +243,8 @@ bool look_at_direct_map(const char *name, uint64_t gpa)
 
 /*
  * Wait until the guest's ACPI code is through with the DIMM. It reports by _OST
- * (ACPI 6.5, 6.3.5): what it was about, and how it ended. QEMU's own
- * DEVICE_DELETED comes too early: the guest looks once more whether the slot
- * is empty, and gives up on one where the next DIMM is already in.
+ * (ACPI 6.5, 6.3.5) what the event was and how it ended. QEMU's own DEVICE_DELETED comes
+ * too early: the guest looks at the slot once more, and gives up if the next DIMM is in it.
  */
 static bool wait_for_ost(int source, const char *command)
 {
@@ -285,7 +286,7 @@ bool finish_unplugging_dimm(void)
 	       qmp("object-del", "{\"id\":\"mem1\"}");
 }
 
-/* A victim that owns a page of @kind at or above @min, at @gpa. */
+/* Have a victim map a page of @kind at or above @min. Its address goes to *@gpa. */
 bool map_victim_page_above(uint64_t min, const char *kind, uint64_t *gpa)
 {
 	if (!ask("map", "map %#llx %s", (unsigned long long)min, kind))
@@ -299,15 +300,16 @@ bool map_victim_page(const char *kind, uint64_t *gpa)
 	return map_victim_page_above(ABOVE_4K_MAP, kind, gpa);
 }
 
-/* Whether the guest's newest answer is the SIGBUS that a page of 4K should get. */
+/* Whether the guest's newest answer is a SIGBUS with @code_lsb about the victim's page. */
 bool is_sigbus(const char *code_lsb)
 {
 	return strstr(vm.answer, code_lsb) && strstr(vm.answer, " addr_match=yes");
 }
 
 /*
- * An action optional record, without waiting for a SIGBUS. An AMD guest's bank holds one,
- * until it is polled: the next, which wait_until_records_handled() sends, has to wait for that.
+ * Send an action optional record, and do not wait for a SIGBUS. Wait until the page counts
+ * as corrupted, though: the bank of an AMD guest holds one record until it is polled, and
+ * wait_until_records_handled() sends the next.
  */
 bool report_quietly(uint64_t gpa, uint64_t misc)
 {
@@ -324,14 +326,14 @@ bool report_quietly(uint64_t gpa, uint64_t misc)
 	return done;
 }
 
-/* An action optional record for the victim's page, and all that follows from it. */
+/* Send an action optional record for the victim's page, and wait until it is handled. */
 bool report_optional(uint64_t gpa, uint64_t misc)
 {
 	return inject(0, optional_record(), gpa, misc) && ask("sigbus", "wait") &&
 	       wait_until_records_handled();
 }
 
-/* An action required one, which finds the victim in user mode. */
+/* Send an action required record while the victim is in user mode. */
 bool report_required(uint64_t gpa, uint64_t misc)
 {
 	if (!ask("spinning", "spin"))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The guest's console: what the guest prints there becomes answers, facts, and signs of
- * its end, and commands are sent to it.
+ * The guest's console. Commands go to the guest, and what it prints becomes answers, facts
+ * and signs of its end.
  */
 #include <stdarg.h>
 #include <stdlib.h>
@@ -11,9 +11,9 @@
 #include "vmm.h"
 
 /*
- * Copy @from up to any of @stop, unless there is something in @to: the first
- * is the cause, what follows is damage. Spaces become underscores, as the patterns of
- * the table "scenarios" are separated by spaces.
+ * Copy @from up to any of @stop, unless @to has something already: the first message is the
+ * cause, and what follows is damage. Spaces become underscores, as the patterns of the table
+ * "scenarios" are separated by spaces.
  */
 static void copy_word(char *to, size_t size, const char *from, const char *stop)
 {
@@ -121,7 +121,7 @@ void read_console_line(const char *line)
 		return;
 	}
 
-	/* mm/memory-failure.c, of a pfn without a struct page: until 6.12, and 7.3 */
+	/* mm/memory-failure.c, about a pfn without a struct page: up to 6.12, and 7.3 */
 	if (strstr(line, ": memory outside kernel control") ||
 	    strstr(line, ": recovery action for non struct page pfn"))
 		vm.outside = true;
@@ -159,7 +159,7 @@ void read_console_line(const char *line)
 	p = strstr(line, "RIP: 0010:");
 	if (p && vm.oops)
 		copy_word(vm.rip, sizeof(vm.rip), p + strlen("RIP: 0010:"), "+ \r\n");
-	/* and where an action optional record came is of no interest: RIP !INEXACT! */
+	/* RIP !INEXACT! is where an action optional record came: of no interest */
 	p = strstr(line, "RIP 10:");
 	if (p && strstr(line, "[Hardware Error]") && strchr(p, '{'))
 		copy_word(vm.rip, sizeof(vm.rip), strchr(p, '{') + 1, "+} \r\n");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * VMM driver: runs one guest under QEMU, does to it what a scenario asks for, and
- * prints how it ended.
+ * prints how it ended. Here are the options, the machines and the table of scenarios.
  *
  *   vmm [-l SECONDS] [-n POISONS] [-s SEED] -m MACHINE -k KERNEL -i INITRD SCENARIO
  *
@@ -16,9 +16,9 @@
  * but the kernel printed a warning), killed (the victim died, the kernel lives), oops,
  * panic, hang (no end in SECONDS), or error (the lab is broken: no statement about the
  * guest). The value of a fact is a string without spaces, or an array of strings when
- * there are several. Which verdict is right is not decided here but in the table
- * "scenarios". Exit status: 0 when there is a verdict, 1 when it is "error", 2 for bad
- * arguments.
+ * there are several. The table "scenarios" has which verdict is right.
+ *
+ * Exit status: 0 when there is a verdict, 1 when it is "error", 2 for bad arguments.
  */
 #include <stdlib.h>
 #include <unistd.h>

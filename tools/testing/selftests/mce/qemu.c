@@ -24,13 +24,13 @@
 
 #include "vmm.h"
 
-/* How long one poll() may take: what there is to wait for is an int64_t. */
+/* How long one poll() may take: its timeout is an int, and the deadline an int64_t. */
 #define POLL_MS 60000
 
 /*
- * quiet: each character of the console is an exit to L1, and half of a boot goes by with
- * them. The guest's init has its own level. nokaslr: CONFIG_RANDOMIZE_MEMORY, which
- * distributions have, puts the direct map elsewhere each time.
+ * quiet: each character on the console is an exit to L1, which would be half of the time
+ * of a boot. The guest's init sets a level of its own. nokaslr: CONFIG_RANDOMIZE_MEMORY,
+ * which distributions have, puts the direct map elsewhere each time.
  */
 #define KERNEL_ARGS \
 	"console=ttyS0 quiet panic=-1 nokaslr printk.devkmsg=on " \
@@ -81,7 +81,7 @@ static void read_qmp_line(const char *line)
 	json_object_put(msg);	/* an event, or the greeting */
 }
 
-/* One stream of lines: a socket, and what of its last line is here already. */
+/* One stream of lines: a socket, and the part of its last line that has been read */
 static struct stream {
 	int *fd;
 	void (*line)(const char *line);
@@ -132,8 +132,8 @@ bool drain_console(void)
 }
 
 /*
- * Read what QEMU and the guest have to say until there is something new.
- * False when there is nothing more to wait for.
+ * Wait until QEMU or the guest has sent something, and handle it. False when there is
+ * nothing more to wait for.
  */
 bool pump(void)
 {
@@ -160,8 +160,8 @@ bool pump(void)
 
 /*
  * QEMU asks for early kill: it gets a SIGBUS as soon as its guest's RAM is poisoned, and
- * reports that to the guest. Where a scenario has the page unmapped without a report, the
- * prctl() fails for QEMU, which ignores that.
+ * reports that to the guest. In a scenario without that report, have the prctl() fail. QEMU
+ * ignores the failure, and the page is only unmapped.
  */
 static void forbid_early_kill(void)
 {
@@ -283,7 +283,7 @@ struct json_object *qmp(const char *command, const char *args)
 	return value;
 }
 
-/* Run a command of QEMU's human monitor. What it prints, or NULL. */
+/* Run a command of QEMU's human monitor. Returns what it prints, or NULL. */
 const char *ask_monitor(const char *fmt, ...)
 {
 	char args[256] = "{\"command-line\":\"";

@@ -57,7 +57,7 @@ bool ar_line(void)
 	       ask("gone", "leave");
 }
 
-/* It is the kernel that loads from the user's page. */
+/* The kernel loads from the user's page. */
 bool copyin(void)
 {
 	uint64_t gpa;
@@ -179,8 +179,8 @@ bool replug_stray(void)
 }
 
 /*
- * The kernel's page tables, before and after one bad page after the other, of
- * which the process has an early SIGBUS if @reported, or one when it loads.
+ * Compare the kernel's page tables before and after many pages went bad, one after the
+ * other. The process gets an early SIGBUS for each if @reported, or one when it loads.
  */
 static bool many_pages(bool reported, const char *signal)
 {
@@ -226,7 +226,7 @@ bool many_pages_required(void)
 }
 
 /*
- * AMD's action optional: no exception, the kernel finds it when it looks into
+ * AMD's action optional. There is no exception: the kernel finds the record when it polls
  * the banks.
  */
 bool deferred(void)
@@ -307,7 +307,7 @@ bool bare_metal(void)
 	return true;
 }
 
-/* What was never taken out is put back: of a page of RAM, and of another. */
+/* Have the kernel put back pages that were never taken out: one of RAM, and another. */
 bool clear_nospec(void)
 {
 	uint64_t gpa;

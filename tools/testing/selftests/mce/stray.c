@@ -6,8 +6,8 @@
 #include "scenarios.h"
 
 /*
- * The kernel accesses @gpa through the direct map, in a page that is offlined: @param
- * is how, see hook/hook.c.
+ * The kernel accesses @gpa, in a page that is offlined, through the direct map. @param is in
+ * which way, see hook/hook.c.
  */
 static bool access_direct_map(const char *param, uint64_t gpa)
 {
@@ -16,7 +16,7 @@ static bool access_direct_map(const char *param, uint64_t gpa)
 	       wait_until_records_handled() && look_at_direct_map("after", gpa);
 }
 
-/* In the page of a process that has had its SIGBUS. */
+/* The same in the page of a process that has had its SIGBUS */
 static bool access_poison(const char *kind, const char *param, uint64_t offset, uint64_t *gpa)
 {
 	return map_victim_page(kind, gpa) && poison_page(*gpa) && ask("sigbus", "load") &&
@@ -35,7 +35,7 @@ bool stray_zeropad(void)
 	return stray("anon", "zeropad", 0);
 }
 
-/* And once more, when the first accesses have had the page taken out. */
+/* The kernel accesses the page again when the first accesses have had it taken out. */
 bool stray_nofault(void)
 {
 	uint64_t gpa;
@@ -65,7 +65,7 @@ bool stray_hugetlb(void)
 	return stray("hugetlb", "nofault", 0);
 }
 
-/* It is the kernel that has the bad page, and copies it to user space. */
+/* The kernel copies from the bad page to user space. */
 bool stray_copyout(void)
 {
 	return stray("anon", "copyout", 0);
@@ -81,7 +81,10 @@ bool stray_zeropad_inside(void)
 	return stray("anon", "inside", 0x7fd);
 }
 
-/* The same as stray-zeropad, by what any user can do. */
+/*
+ * The same as stray-zeropad, but by what any user can do: follow symbolic links, of which
+ * one ends next to a bad page.
+ */
 static bool follow_links(int rounds, int users)
 {
 	uint64_t gpa;
@@ -149,9 +152,8 @@ bool pinned(void)
 }
 
 /*
- * The same of a huge page: it cannot be split, so memory_failure() fails, after it has
- * marked the page. The process still has it: the kernel copies from there, which it
- * survives, then from the pipe.
+ * Poison a huge page that a pipe has a reference to. It cannot be split, so
+ * memory_failure() fails after it has marked the page. The process still has the page.
  */
 static bool poison_pinned_thp(uint64_t *gpa)
 {
@@ -159,6 +161,7 @@ static bool poison_pinned_thp(uint64_t *gpa)
 	       report_quietly(*gpa, MISC_PAGE) && look_at_direct_map("direct", *gpa);
 }
 
+/* The kernel copies from the page of the process, which it survives, then from the pipe. */
 bool not_offlined(void)
 {
 	uint64_t gpa;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One run: a guest under QEMU, from its boot to its end, and the verdict. See vmm.h.
- * The programs are main.c, and those that compare kernels.
+ * One run: a guest under QEMU, from its boot to its end, and the verdict. See vmm.h. It is
+ * linked into the program vmm (main.c), and into those that compare kernels (scripts/).
  *
- * Without a limit nothing in here keeps time: under Bochs the clock that this
- * program sees has little to do with that on the wall.
+ * A run without a limit has no timeouts: under Bochs, the clock that this program reads has
+ * little to do with the real time.
  */
 #include <signal.h>
 #include <unistd.h>
@@ -13,7 +13,7 @@
 
 #include "vmm.h"
 
-/* How long a guest that is past the scenario's end may go on talking. */
+/* How long the console is read after the end of the scenario */
 #define LAST_WORDS_MS 10000
 
 struct vm vm = { .qmp = -1, .console = -1 };
@@ -113,8 +113,8 @@ static void print_verdict(const char *what)
 
 /*
  * Run one scenario from boot to the guest's power-off, @limit seconds at most (0: no
- * limit), and print the verdict. What is the status for the shell: 0 when there is a
- * verdict, 1 when it is "error".
+ * limit), and print the verdict. Returns the exit status: 0 when there is a verdict, 1 when
+ * it is "error".
  */
 int run_scenario(const struct machine *m, const struct scenario *s, const char *kernel,
 		 const char *initrd, int limit)
@@ -141,7 +141,7 @@ int run_scenario(const struct machine *m, const struct scenario *s, const char *
 	if (vm.oops && !vm.panic && !vm.lab_error)
 		survives = survives_oops();
 
-	/* a dying guest has more to say: the trace, and QEMU's farewell */
+	/* a dying guest prints more: the trace. And QEMU sends its last event. */
 	if (limit && !vm.timed_out && vm.deadline_ms > now_ms() + LAST_WORDS_MS)
 		vm.deadline_ms = now_ms() + LAST_WORDS_MS;
 	while ((limit || vm.panic || vm.oops) && pump())
@@ -151,7 +151,7 @@ int run_scenario(const struct machine *m, const struct scenario *s, const char *
 	what = verdict(finished, hang);
 	if (vm.message[0])
 		fact("why", "%s", vm.message);
-	/* machine checks say where they were taken: of interest when it ends there */
+	/* each machine check prints its RIP, which is of interest when the guest ends there */
 	if (vm.rip[0] && !finished)
 		fact("rip", "%s", vm.rip);
 	if (vm.fault[0])

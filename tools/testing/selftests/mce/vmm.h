@@ -81,12 +81,12 @@ extern struct vm {
 	int64_t deadline_ms;
 	char question[128];
 	char answer[512];	/* the guest's newest; "" until it comes */
-	const char *awaited;	/* an answer that others may come before and after */
-	bool came;
+	const char *awaited;	/* an answer: others may come before and after it */
+	bool came;	/* the awaited one did */
 	const char *prefix;	/* of the keys of facts; NULL: keep none */
 	struct json_object *facts;	/* of all answers so far, see fact() */
 	char told[4096];	/* the same as " key=value ...", in the order that they came */
-	bool outside;		/* on the console, see read_console_line() */
+	bool outside;	/* a record for memory that is not there was handled */
 	bool panic, oops, warned, killed, powered_off, timed_out, lab_error;
 	bool reset;	/* the CPU gave up: triple fault, or a machine check in one */
 	bool oops_over;
@@ -95,14 +95,14 @@ extern struct vm {
 	unsigned int lines;	/* of the guest's console so far */
 	char message[256], rip[128], fault[32];
 	struct json_object *reply;
-	int ost_source, ost_status;	/* the guest's newest word on a hotplug */
+	int ost_source, ost_status;	/* of the guest's newest report on a hotplug */
 } vm;
 
 #define say(fmt, ...) (printf("vmm: " fmt "\n", ##__VA_ARGS__), fflush(stdout))
 
 bool lab_broken(void);
 
-/* The lab, not the guest, is at fault. It is false, for the caller to return. */
+/* Report that the lab, not the guest, is at fault. Its value is false, to be returned. */
 #define lab_error(fmt, ...) (say("error: " fmt, ##__VA_ARGS__), lab_broken())
 
 /* ---- qemu.c */
