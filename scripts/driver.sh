@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 # shellcheck disable=SC2154 # the caller's: logs, here and die()
-# What bench.sh and fuzz.sh share, which have guests driven by a program that is the
-# selftest's vmm.c and one more source; they read this file with ".". $pool is the process
-# group of what runs, or empty.
+# What bench.sh and fuzz.sh share: each has guests driven by a program of its own, which is
+# linked with the selftest's vmm.c and what belongs to that. They read this file with ".".
+# $pool is the process group of what runs, or empty.
 
 # $logs is new, and nothing that only a run needs stays there after it
 begin() {
@@ -22,21 +22,22 @@ stop() {
 
 # The selftest's guest with more commands, to $logs/guest; $logs/guest.cpio has it as /init
 guest() {
-	mce=$here/../../tools/testing/selftests/mce
+	mce=$here/../../../tools/testing/selftests/mce
 	# one line of the Makefile has the names of its files
 	# shellcheck disable=SC2046 # words
 	gcc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -static -o "$logs/guest" \
 		$(sed -n "/^GUEST_C := /{s///;s|[^ ]*|$mce/&|gp}" "$mce/Makefile") \
-		"$here/../guest-commands.c" || die "cannot compile guest-commands.c"
+		"$here/../../guest-commands.c" || die "cannot compile guest-commands.c"
 	"$mce/lab/cpio.sh" "$logs/guest.cpio" "$logs/guest=init" || die "cannot pack $logs/guest"
 }
 
-# driver SOURCE LAB KERNELS: compile it, to $logs; $logs/KERNEL.initrd is for it
+# driver NAME.c LAB KERNELS: compile all NAME*.c, to $logs/NAME; $logs/KERNEL.initrd is for it
 driver() {
+	vmm=$here/../../../tools/testing/selftests/mce
 	# shellcheck disable=SC2046 # words
-	gcc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -o "$logs/$(basename "$1" .c)" "$1" \
-		"$here/../../../tools/testing/selftests/mce/vmm.c" $(pkg-config --cflags --libs json-c) ||
-		die "cannot compile $1"
+	gcc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -o "$logs/$(basename "$1" .c)" "${1%.c}"*.c \
+		"$vmm/actions.c" "$vmm/console.c" "$vmm/qemu.c" "$vmm/vmm.c" \
+		$(pkg-config --cflags --libs json-c) || die "cannot compile $1"
 	guest
 	for kernel in unpatched patched; do
 		# a later file of the same name replaces the earlier one

@@ -41,7 +41,7 @@ gcc -O2 -Wall -shared -fPIC -DPLUGIN_VERSION=$((${major:-0} >= 9 ? 2 : 1)) \
 	-o "$logs/count.so" "$here/count.c" || die "cannot compile count.c"
 for kernel in unpatched patched; do
 	{
-		cat "$kernels/$kernel/obj/System.map" && nm "$lab/guest" | grep -w on_sigbus
+		cat "$kernels/$kernel/obj/System.map" && nm "$logs/guest" | grep -w on_sigbus
 	} >"$logs/$kernel.symbols" || die "no symbols of $kernels/$kernel or of $lab/guest"
 done
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What bad pages cost a guest: the driver, and count.c is the meter.
+ * Drives a guest to measure what bad pages cost it. The plugin count.c does the counting.
  *
  *   cost [-1] [-b] [-c CPUS] [-l SECONDS] -k KERNEL -i INITRD [-p PLUGIN] WHAT
  *
  * The guest runs under QEMU TCG; with PLUGIN, an argument of QEMU's -plugin, with
  * -icount shift=0: its clock then counts instructions, and a run is like the next.
- * -1: the CPU has 1G mappings. -b: it does not say that it is a guest's. WHAT is one of:
+ * -1: the CPU has 1G mappings. -b: CPUID has no hypervisor bit. WHAT is one of:
  *
  *   each    a few poisons, action optional and action required in turn, for the plugin
  *           to count.
@@ -57,19 +57,19 @@ static bool stop_when_idle(void)
 	}
 }
 
-static bool one(bool told)
+static bool one_record(bool optional)
 {
 	unsigned long gpa;
 
-	if (!victim_has_above(ABOVE_4G, told ? "anon early" : "anon", &gpa))
+	if (!map_victim_page_above(ABOVE_4G, optional ? "anon early" : "anon", &gpa))
 		return false;
-	if (!told)
+	if (!optional)
 		return report_required(gpa, MISC_PAGE) && ask("gone", "leave");
 	/* it sleeps until the SIGBUS */
 	vm.answer[0] = '\0';
 	dprintf(vm.console, "wait\n");
 	return stop_when_idle() && inject(0, action_optional, gpa, MISC_PAGE) &&
-	       qmp("cont", NULL) && answer("sigbus") && ask("gone", "leave");
+	       qmp("cont", NULL) && wait_for_answer("sigbus") && ask("gone", "leave");
 }
 
 static bool run_each(void)
@@ -78,7 +78,7 @@ static bool run_each(void)
 	if (!ask("quiet", "quiet"))
 		return false;
 	for (int i = 0; i < POISONS; i++)
-		if (!one(true) || !one(false))
+		if (!one_record(true) || !one_record(false))
 			return false;
 	return true;
 }

@@ -12,7 +12,7 @@
  */
 #include <stdlib.h>
 
-#include "vmm.h"
+#include "scenarios.h"
 
 unsigned int soak_poisons = 30, soak_seed = 1;
 
@@ -60,7 +60,7 @@ static bool one_poison(const char *kind, enum way way, bool *right, bool *late)
 	snprintf(map, sizeof(map), "%s%s", kind, reported ? " early" : "");
 	snprintf(expected, sizeof(expected), "code=BUS_MCEERR_%s lsb=%d ", reported ? "AO" : "AR",
 		 hugetlb ? 21 : 12);
-	if (!victim_has_above(0, map, &gpa) || !poison_page(gpa) ||
+	if (!map_victim_page_above(0, map, &gpa) || !poison_page(gpa) ||
 	    !use_page(gpa, way, clean))
 		return false;
 	*right = clean ? answered("byte=") == 0x5a : is_sigbus(expected);
@@ -74,7 +74,6 @@ struct usage {
 	long slab_kb, pagetables_kb;
 };
 
-/* What the kernel uses for itself when the guest is idle; *@died adds up. */
 /*
  * A clean page is read again from the disk: there is no SIGBUS for a process that only spins.
  * And 6.6.87 sends none for a page of hugetlbfs before the process accesses it, see
@@ -87,6 +86,7 @@ static enum way way_for(const char *kind, enum way way)
 	return way == REQUIRED_LINE && by_access ? LOAD : way;
 }
 
+/* What the kernel uses for itself when the guest is idle; *@died adds up. */
 static bool measure(struct usage *u, unsigned int *died)
 {
 	if (!ask("rest", "rest"))
@@ -128,16 +128,19 @@ static bool take_poisons(bool leaks)
 	}
 	if (!measure(&after, &died))
 		return false;
-	fact(" poisons=%u seed=%u wrong=%u late=%u died=%u", soak_poisons, soak_seed, wrong,
-	     late_ones, died);
-	fact(" slab_kb=%ld pagetables_kb=%ld", after.slab_kb - before.slab_kb,
-	     after.pagetables_kb - before.pagetables_kb);
+	fact("poisons", "%u", soak_poisons);
+	fact("seed", "%u", soak_seed);
+	fact("wrong", "%u", wrong);
+	fact("late", "%u", late_ones);
+	fact("died", "%u", died);
+	fact("slab_kb", "%ld", after.slab_kb - before.slab_kb);
+	fact("pagetables_kb", "%ld", after.pagetables_kb - before.pagetables_kb);
 	for (int way = 0; way < WAYS; way++)
-		fact(" %s=%u", way_names[way], done[way]);
+		fact(way_names[way], "%u", done[way]);
 	if (!ask("alive", "alive"))
 		return false;
-	fact(" corrupted=%s", answered("HardwareCorrupted=") == soak_poisons * 4 ? "adds_up" :
-	     "off");
+	fact("corrupted", "%s",
+	     answered("HardwareCorrupted=") == soak_poisons * 4 ? "adds_up" : "off");
 	vm.prefix = "";
 	return ask("tables", "tables 0");
 }
@@ -145,6 +148,13 @@ static bool take_poisons(bool leaks)
 bool run_soak(void)
 {
 	return take_poisons(false);
+}
+
+/* Fewer pages: those that are action optional wait for the poller, twice each. */
+bool run_short_soak(void)
+{
+	soak_poisons = 12;
+	return run_soak();
 }
 
 bool run_leaking_soak(void)

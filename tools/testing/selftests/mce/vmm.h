@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a VMM driver is made of (vmm.c): one guest under QEMU, and what can be done
- * to it. A function that returns bool is false when there is no going on: the guest
- * died or hangs, or the lab is broken, and vm has which.
+ * What a VMM driver is made of: one guest under QEMU, and what can be done to it. A
+ * function that returns bool returns false when the run cannot go on: the guest died or
+ * hangs, or the lab is broken. vm tells which.
  */
 #ifndef SELFTESTS_MCE_VMM_H
 #define SELFTESTS_MCE_VMM_H
@@ -81,11 +81,12 @@ extern struct vm {
 	int64_t deadline_ms;
 	char question[128];
 	char answer[512];	/* the guest's newest; "" until it comes */
-	const char *awaited;	/* an answer that others may come before and after */
-	bool came;
+	const char *awaited;	/* an answer: others may come before and after it */
+	bool came;	/* the awaited one did */
 	const char *prefix;	/* of the keys of facts; NULL: keep none */
-	char facts[4096];	/* " key=value ..." of all answers so far */
-	bool outside;		/* on the console, see read_console_line() */
+	struct json_object *facts;	/* of all answers so far, see fact() */
+	char told[4096];	/* the same as " key=value ...", in the order that they came */
+	bool outside;	/* a record for memory that is not there was handled */
 	bool panic, oops, warned, killed, powered_off, timed_out, lab_error;
 	bool reset;	/* the CPU gave up: triple fault, or a machine check in one */
 	bool oops_over;
@@ -94,31 +95,34 @@ extern struct vm {
 	unsigned int lines;	/* of the guest's console so far */
 	char message[256], rip[128], fault[32];
 	struct json_object *reply;
-	int ost_source, ost_status;	/* the guest's newest word on a hotplug */
+	int ost_source, ost_status;	/* of the guest's newest report on a hotplug */
 } vm;
 
 #define say(fmt, ...) (printf("vmm: " fmt "\n", ##__VA_ARGS__), fflush(stdout))
 
 bool lab_broken(void);
 
-/* The lab, not the guest, is at fault. It is false, for the caller to return. */
+/* Report that the lab, not the guest, is at fault. Its value is false, to be returned. */
 #define lab_error(fmt, ...) (say("error: " fmt, ##__VA_ARGS__), lab_broken())
 
-#define fact(fmt, ...) \
-	snprintf(vm.facts + strlen(vm.facts), sizeof(vm.facts) - strlen(vm.facts), \
-		 fmt, ##__VA_ARGS__)
-
-/* ---- QEMU */
+/* ---- qemu.c */
 
 int64_t now_ms(void);
+bool start_qemu(const struct machine *m, const struct scenario *s, const char *kernel,
+		const char *initrd);
+void end_qemu(void);
 bool pump(void);
 bool drain_console(void);
 struct json_object *qmp(const char *command, const char *args);
 const char *ask_monitor(const char *fmt, ...);
 
-/* ---- the guest */
+/* ---- console.c */
 
-bool answer(const char *word);
+void read_console_line(const char *line);
+void fact(const char *key, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+bool is_fact(const char *key, const char *value);
+void forget_facts(void);
+bool wait_for_answer(const char *word);
 bool ask_question(const char *word);
 uint64_t answered(const char *key);
 
@@ -126,34 +130,28 @@ uint64_t answered(const char *key);
 #define ask(word, fmt, ...) \
 	(snprintf(vm.question, sizeof(vm.question), fmt, ##__VA_ARGS__), ask_question(word))
 
-/* ---- what scenarios do */
+/* ---- actions.c */
 
 bool poison_page(uint64_t gpa);
 bool inject(int cpu, struct record record, uint64_t gpa, uint64_t misc);
 struct record optional_record(void);
 bool stop_in_user_mode(uint64_t gpa, int *cpu);
 bool stop_in_kernel_load(uint64_t gpa);
-bool settle(void);
+bool wait_until_records_handled(void);
 bool look_at_direct_map(const char *name, uint64_t gpa);
 bool plug_dimm(void);
 bool begin_to_unplug_dimm(void);
 bool finish_unplugging_dimm(void);
-bool victim_has_above(uint64_t min, const char *kind, uint64_t *gpa);
-bool victim_has(const char *kind, uint64_t *gpa);
+bool map_victim_page_above(uint64_t min, const char *kind, uint64_t *gpa);
+bool map_victim_page(const char *kind, uint64_t *gpa);
 bool is_sigbus(const char *code_lsb);
 bool report_quietly(uint64_t gpa, uint64_t misc);
 bool report_optional(uint64_t gpa, uint64_t misc);
 bool report_required(uint64_t gpa, uint64_t misc);
 
-/* ---- programs */
+/* ---- vmm.c */
 
 int run_scenario(const struct machine *m, const struct scenario *s, const char *kernel,
 		 const char *initrd, int limit);
-
-/* ---- soak.c */
-
-extern unsigned int soak_poisons, soak_seed;
-bool run_soak(void);
-bool run_leaking_soak(void);
 
 #endif

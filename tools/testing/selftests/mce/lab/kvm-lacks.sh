@@ -48,7 +48,7 @@ done
 [ -s "$logs/kvm.$kernel.console" ] || kill "$try" 2>/dev/null
 wait "$try"
 trap - TERM HUP INT
-! grep -q '^vmm: verdict lives' "$logs/ao-page.$kernel.log" 2>/dev/null || exit 0
+! grep -q '^vmm: verdict {"what":"lives"' "$logs/ao-page.$kernel.log" 2>/dev/null || exit 0
 reason=$(grep -v 'terminating on signal' "$logs/kvm.$kernel.stderr" 2>/dev/null | head -n 1)
 lacks "/dev/kvm runs no guest that runs a guest: ${reason:-none was up in time}" \
 	"(see $logs)"

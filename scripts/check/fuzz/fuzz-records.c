@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Which records fuzz.c sends, and when: a function for each WHAT */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "fuzz.h"
+
+/* MCACOD: memory scrubbing, data load, instruction fetch, and one that no rule has */
+static const unsigned long codes[] = { 0xc0, 0x134, 0x150, 0x005 };
+
+/* MCi_MISC: a page, a line, what is no physical address, and more than a page */
+static const unsigned long miscs[] = { MISC_PAGE, MISC_LINE, 0x4c, 0x95 };
+
+/* How many are sent of what is random */
+#define RANDOM_ONES 2000
+#define AGAIN 100
+#define OFF 40
+#define UNPLUG 60
+
+static bool bits_about(const char *state, bool local, const char *const *questions)
+{
+	static const unsigned long flags[] = { OVER, EN, MISCV, ADDRV, PCC, S, AR };
+
+	for (unsigned int set = 0; set < 1 << ARRAY_SIZE(flags); set++) {
+		struct sent r = { .addr = target, .addr_name = "page" };
+
+		r.record.status = VAL | UC;
+		for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+			r.record.status |= set >> i & 1 ? flags[i] : 0;
+		for (size_t c = 0; c < ARRAY_SIZE(codes); c++) {
+			struct sent each = r;
+			size_t valid;
+
+			each.record.status |= codes[c];
+			/* a corrected error raises no exception: once is enough */
+			each.record.status &= ~UC;
+			each.record.mcgstatus = 0;
+			each.misc = MISC_PAGE;
+			if (!try_record(state, &each, questions))
+				return false;
+			each.record.status |= UC;
+			/* MISC is not read when it is not valid */
+			valid = each.record.status & MISCV ? ARRAY_SIZE(miscs) : 1;
+			for (size_t m = 0; m < valid; m++) {
+				each.misc = miscs[m];
+				for (unsigned long mcg = 0; mcg <= (LMCES | EIPV | RIPV); mcg++) {
+					/* all have MCIP, which is not counted */
+					if (mcg & MCIP || (mcg & LMCES && !local))
+						continue;
+					each.record.mcgstatus = mcg | MCIP;
+					if (!try_record(state, &each, questions))
+						return false;
+				}
+			}
+		}
+	}
+	return true;
+}
+
+bool bits(void)
+{
+	/* whether a record is local matters where the page stays, or stayed, mapped */
+	static const struct {
+		const char *name;
+		bool local;
+	} states[] = {
+		{ "idle", false }, { "user", true }, { "load", true }, { "load-good", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
+		const char *const *questions = bring_into(states[i].name);
+
+		if (!questions || !bits_about(states[i].name, states[i].local, questions))
+			return false;
+	}
+	return true;
+}
+
+/* Addresses without memory, or with memory that cannot be offlined. */
+static const struct {
+	const char *name;
+	unsigned long addr;
+} addresses[] = {
+	{ "null", 0 }, { "first", 0x1000 }, { "vga", 0xa0000 }, { "bios", 0xf0000 },
+	{ "kernel-text", 16 * MB }, { "kernel-text-2", 17 * MB },
+	{ "last-page", RAM - PAGE }, { "end", RAM }, { "behind", RAM + PAGE },
+	{ "hole", 0x80000000 }, { "pci", 0xb0000000 }, { "io-apic", 0xfec00000 },
+	{ "hpet", 0xfed00000 }, { "local-apic", 0xfee00000 }, { "flash", 0xffff0000 },
+	{ "4g", 1ULL << 32 }, { "2^39", 1ULL << 39 }, { "2^40-1p", (1ULL << 40) - PAGE },
+	{ "2^45", 1ULL << 45 }, { "2^46", 1ULL << 46 }, { "2^51", 1ULL << 51 },
+	{ "2^52-1p", (1ULL << 52) - PAGE }, { "2^52", 1ULL << 52 }, { "2^56", 1ULL << 56 },
+	{ "2^63", 1ULL << 63 }, { "all", ~0ULL }, { "odd", 0x2345677 },
+	{ "zero-page", 0 }, { "page-table", 0 }, { "page+1", 1 }, { "page+4095", 4095 },
+};
+
+static unsigned long address(size_t i, unsigned long cr3)
+{
+	if (!strcmp(addresses[i].name, "zero-page"))
+		return zero_page;
+	if (!strcmp(addresses[i].name, "page-table"))
+		return cr3;
+	return addresses[i].addr + (strncmp(addresses[i].name, "page+", 5) ? 0 : target);
+}
+
+static unsigned long find_cr3(void)
+{
+	const char *registers = ask_monitor("info registers");
+	const char *p = registers ? strstr(registers, "CR3=") : NULL;
+
+	return p ? strtoull(p + strlen("CR3="), NULL, 16) & ~(PAGE - 1) : 0;
+}
+
+static bool try_addresses(const char *state, const char *const *questions)
+{
+	unsigned long cr3 = find_cr3();
+
+	for (size_t i = 0; i < ARRAY_SIZE(addresses); i++) {
+		struct sent r[] = { optional, optional, required, required };
+
+		for (size_t j = 0; j < ARRAY_SIZE(r); j++) {
+			r[j].addr = address(i, cr3);
+			r[j].addr_name = addresses[i].name;
+			r[j].misc = j & 1 ? MISC_LINE : MISC_PAGE;
+			if (!try_record(state, &r[j], questions))
+				return false;
+		}
+	}
+	return true;
+}
+
+bool about_addresses(void)
+{
+	static const char *const states[] = { "idle", "user" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
+		const char *const *questions = bring_into(states[i]);
+
+		if (!questions || !try_addresses(states[i], questions))
+			return false;
+	}
+	return true;
+}
+
+/* In half of them, clear the bits that are fatal anyway. */
+bool random_ones(void)
+{
+	const char *const *questions = bring_into("user");
+	unsigned long cr3;
+
+	if (!questions)
+		return false;
+	cr3 = find_cr3();
+	srandom(seed);
+	for (int i = 0; i < RANDOM_ONES; i++) {
+		size_t a = random() % ARRAY_SIZE(addresses);
+		struct sent r = {
+			.addr = address(a, cr3), .addr_name = addresses[a].name,
+			.misc = random() % 2 ? MISC_PAGE : (unsigned long)random() << 31 ^ random(),
+		};
+
+		r.record.status = VAL | UC | ((unsigned long)random() << 32 ^ random());
+		r.record.mcgstatus = MCIP | random() % 4;
+		if (random() % 2) {
+			r.record.status &= ~(PCC | 0xffffULL);
+			r.record.status |= EN | ADDRV | MISCV | codes[random() % ARRAY_SIZE(codes)];
+			r.record.mcgstatus |= RIPV;
+		}
+		if (!try_record("user", &r, questions))
+			return false;
+	}
+	return true;
+}
+
+/* The records before are part of the state here, until one has killed the process. */
+bool again(void)
+{
+	const char *const *questions = bring_into("user");
+
+	srandom(seed);
+	for (int i = 0; questions && i < AGAIN; i++) {
+		struct sent r = random() % 2 ? optional : required;
+		int cpu;
+
+		r.addr = target;
+		r.addr_name = "page";
+		r.misc = random() % 2 ? MISC_PAGE : MISC_LINE;
+		if (!try_record("user", &r, questions))
+			return false;
+		if (at_end() || !strstr(vm.told, "killed=0"))
+			questions = bring_into("user");
+		else if (!stop_in_user_mode(target, &cpu) || !save_guest("user"))
+			return false;
+	}
+	return questions;
+}
+
+/* ---- when a guest comes and goes */
+
+static const char *const ask_ready[] = { "<", "here", "here", NULL };
+static const char *const see_off[] = { "!", NULL };
+
+/* Records at every third line that the kernel prints while it boots */
+bool boot(void)
+{
+	if (!load_guest("base") || !qmp("system_reset", NULL) || !qmp("cont", NULL))
+		return false;
+	vm.silent = !only;
+	for (unsigned int line = vm.lines + 3;; line = vm.lines + 3) {
+		const char *registers, *cr4, *state;
+		struct sent r[] = { optional, required };
+
+		vm.deadline_ms = now_ms() + HANG_MS;
+		while (vm.lines < line && !vm.answer[0])
+			if (!pump())
+				return false;
+		if (vm.answer[0])
+			return true;
+		if (!qmp("stop", NULL))
+			return false;
+		registers = ask_monitor("info registers");
+		cr4 = registers ? strstr(registers, "CR4=") : NULL;
+		if (!cr4)
+			return false;
+		/* X86_CR4_MCE: without it, a machine check is the end of the CPU */
+		state = strtoul(cr4 + strlen("CR4="), NULL, 16) & 1 << 6 ? "mce" : "no-mce";
+		if (!save_guest("boot"))
+			return false;
+		for (size_t i = 0; i < ARRAY_SIZE(r); i++) {
+			r[i].addr = RAM / 2;
+			r[i].addr_name = "middle";
+			if (!try_record_in("boot", state, &r[i], ask_ready))
+				return false;
+		}
+		if (!load_guest("boot") || !qmp("cont", NULL))
+			return false;
+	}
+}
+
+/* Records at random times between the command to power off and the power-off */
+bool power_off(void)
+{
+	srandom(seed);
+	for (int i = 0; i < OFF; i++) {
+		struct sent r[] = { optional, required };
+		const char *registers, *state;
+
+		if (!load_guest("base") || !qmp("cont", NULL))
+			return false;
+		vm.deadline_ms = now_ms() + HANG_MS;
+		dprintf(vm.console, "off\n");
+		while (!vm.answer[0])
+			if (!pump())
+				return false;
+		usleep(random() % 2000);
+		if (!qmp("stop", NULL))
+			return false;
+		if (vm.powered_off)
+			continue;
+		registers = ask_monitor("info registers");
+		if (!registers)
+			return false;
+		/* the process that powers off is still in user space, or in the kernel */
+		state = strstr(registers, "CPL=3") ? "user" : "kernel";
+		if (!save_guest("off"))
+			return false;
+		for (size_t j = 0; j < ARRAY_SIZE(r); j++) {
+			r[j].addr = RAM / 2;
+			r[j].addr_name = "middle";
+			if (!try_record_in("off", state, &r[j], see_off))
+				return false;
+		}
+	}
+	return true;
+}
+
+bool offline(void)
+{
+	struct sent r[] = { optional, required, optional, required, optional };
+
+	if (!load_guest("base") || !qmp("cont", NULL) || !ask("offline", "offline 1") ||
+	    !stop_when_idle() || !save_guest("offline"))
+		return false;
+	r[4].record.mcgstatus = MCIP;	/* and what was interrupted cannot go on */
+	for (size_t i = 0; i < ARRAY_SIZE(r); i++) {
+		r[i].cpu = 1;
+		r[i].record.local = i < 2 || i == 4;
+		r[i].addr = RAM / 2;
+		r[i].addr_name = i < 2 || i == 4 ? "middle-local" : "middle-broadcast";
+		if (!try_record("offline", &r[i], ask_here))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Records about a DIMM while the guest unplugs it. The guest is not in a saved state then:
+ * QEMU loads no state with another DIMM than it has.
+ */
+bool unplug(void)
+{
+	if (!load_guest("base") || !qmp("cont", NULL))
+		return false;
+	srandom(seed);
+	for (int i = 0; i < UNPLUG; i++) {
+		struct sent r = optional;
+
+		vm.deadline_ms = now_ms() + HANG_MS;
+		if (!plug_dimm() || !begin_to_unplug_dimm())
+			return false;
+		usleep(random() % 20000);
+		r.addr = DIMM_START + random() % (DIMM_SIZE / PAGE) * PAGE;
+		r.addr_name = "dimm";
+		r.misc = random() % 2 ? MISC_PAGE : MISC_LINE;
+		forget_facts();
+		if (!send_record(&r))
+			return false;
+		wait_for_end(ask_here);
+		print_outcome("unplug", &r);
+		if (at_end() || !finish_unplugging_dimm())
+			return false;
+	}
+	return true;
+}

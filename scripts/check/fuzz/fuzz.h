@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* One record at one guest in a known state (fuzz.c), and which records (fuzz-records.c) */
+#ifndef SCRIPTS_FUZZ_H
+#define SCRIPTS_FUZZ_H
+
+#include "../../../tools/testing/selftests/mce/vmm.h"
+
+#define RAM (96 * MB)
+
+#define BIT(n) (1ULL << (n))
+
+/* Bits of MCi_STATUS, SDM Vol. 3B, "IA32_MCi_STATUS MSRS" */
+#define VAL BIT(63)
+#define OVER BIT(62)
+#define UC BIT(61)
+#define EN BIT(60)
+#define MISCV BIT(59)
+#define ADDRV BIT(58)
+#define PCC BIT(57)
+#define S BIT(56)
+#define AR BIT(55)
+
+/* MCG_STATUS; without MCIP there is no machine check */
+#define RIPV 1
+#define EIPV 2
+#define MCIP 4
+#define LMCES 8
+
+/* How long a guest may take over one record before it counts as hung */
+#define HANG_MS 20000
+
+struct sent {
+	struct record record;
+	unsigned long misc, addr;
+	const char *addr_name;
+	int cpu;
+};
+
+/* ---- fuzz.c */
+
+extern const struct sent optional, required;
+extern const char *only;
+extern unsigned int seed;
+extern unsigned long zero_page, target;
+extern const char *const ask_here[];
+
+bool save_guest(const char *state);
+bool load_guest(const char *state);
+bool send_record(const struct sent *r);
+bool at_end(void);
+void wait_for_end(const char *const *questions);
+void print_outcome(const char *state, const struct sent *r);
+bool try_record_in(const char *saved, const char *state, const struct sent *r,
+		   const char *const *questions);
+bool try_record(const char *state, const struct sent *r, const char *const *questions);
+bool stop_when_idle(void);
+const char *const *bring_into(const char *state);
+
+/* ---- fuzz-records.c */
+
+bool bits(void);
+bool about_addresses(void);
+bool random_ones(void);
+bool again(void);
+bool boot(void);
+bool power_off(void);
+bool offline(void);
+bool unplug(void);
+
+#endif

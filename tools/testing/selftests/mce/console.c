@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The guest's console. Commands go to the guest, and what it prints becomes answers, facts
+ * and signs of its end.
+ */
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <json-c/json.h>
+
+#include "vmm.h"
+
+/*
+ * Copy @from up to any of @stop, unless @to has something already: the first message is the
+ * cause, and what follows is damage. Spaces become underscores, as the patterns of the table
+ * "scenarios" are separated by spaces.
+ */
+static void copy_word(char *to, size_t size, const char *from, const char *stop)
+{
+	size_t len = strcspn(from, stop);
+
+	if (to[0])
+		return;
+	if (len >= size)
+		len = size - 1;
+	memcpy(to, from, len);
+	to[len] = '\0';
+	for (char *c = to; *c; c++)
+		if (*c == ' ')
+			*c = '_';
+}
+
+/*
+ * Add @key with a value, which has no spaces, to the facts of the verdict. All values
+ * are strings. A key that comes again has an array of all its values.
+ */
+void fact(const char *key, const char *fmt, ...)
+{
+	struct json_object *known, *value, *all;
+	size_t len = strlen(vm.told);
+	char text[sizeof(vm.answer)];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	snprintf(vm.told + len, sizeof(vm.told) - len, " %s=%s", key, text);
+	value = json_object_new_string(text);
+	if (!json_object_object_get_ex(vm.facts, key, &known)) {
+		json_object_object_add(vm.facts, key, value);
+	} else if (json_object_is_type(known, json_type_array)) {
+		json_object_array_add(known, value);
+	} else {
+		all = json_object_new_array();
+		json_object_array_add(all, json_object_get(known));
+		json_object_array_add(all, value);
+		json_object_object_add(vm.facts, key, all);
+	}
+}
+
+/* Whether @key came once, with @value. */
+bool is_fact(const char *key, const char *value)
+{
+	struct json_object *known;
+
+	return json_object_object_get_ex(vm.facts, key, &known) &&
+	       !strcmp(json_object_get_string(known), value);
+}
+
+void forget_facts(void)
+{
+	json_object_put(vm.facts);
+	vm.facts = json_object_new_object();
+	vm.told[0] = '\0';
+}
+
+/*
+ * Make facts of the guest's @answer. A place is no fact, as the table cannot state it
+ * beforehand. Nor is a warning, which is a part of the verdict.
+ */
+static void keep_facts(const char *answer)
+{
+	static const char *const no_facts[] = { "gpa", "va", "addr", "warned" };
+	char copy[sizeof(vm.answer)], key[128], *save, *word;
+
+	snprintf(copy, sizeof(copy), "%s", answer);
+	strtok_r(copy, " ", &save);
+	while (vm.prefix && (word = strtok_r(NULL, " ", &save))) {
+		char *value = strchr(word, '=');
+		bool keep = value;
+
+		if (value)
+			*value++ = '\0';
+		for (size_t i = 0; i < ARRAY_SIZE(no_facts); i++)
+			keep &= !!strcmp(word, no_facts[i]);
+		if (!keep)
+			continue;
+		snprintf(key, sizeof(key), "%s%s", vm.prefix, word);
+		fact(key, "%s", value);
+	}
+}
+
+void read_console_line(const char *line)
+{
+	const char *p;
+
+	vm.lines++;
+	if (!vm.silent) {
+		printf("%s\n", line);
+		fflush(stdout);
+	}
+
+	p = strstr(line, "mce-guest: ");
+	if (p) {
+		p += strlen("mce-guest: ");
+		snprintf(vm.answer, sizeof(vm.answer), "%s", p);
+		vm.came |= vm.awaited && !strncmp(p, vm.awaited, strlen(vm.awaited));
+		keep_facts(p);
+		if (!strncmp(p, "victim killed=", strlen("victim killed=")))
+			vm.killed = true;
+		return;
+	}
+
+	/* mm/memory-failure.c, about a pfn without a struct page: up to 6.12, and 7.3 */
+	if (strstr(line, ": memory outside kernel control") ||
+	    strstr(line, ": recovery action for non struct page pfn"))
+		vm.outside = true;
+
+	p = strstr(line, "Kernel panic - not syncing: ");
+	if (p) {
+		vm.panic = true;
+		/* a machine check prints the reason before it panics */
+		copy_word(vm.message, sizeof(vm.message),
+			  p + strlen("Kernel panic - not syncing: "), "\r\n");
+	}
+	p = strstr(line, "Machine check: ");
+	if (p && strstr(line, "[Hardware Error]"))
+		copy_word(vm.message, sizeof(vm.message), p + strlen("Machine check: "), "\r\n");
+	p = strstr(line, "BUG: ");
+	if (p) {
+		vm.oops = true;
+		copy_word(vm.message, sizeof(vm.message), p + strlen("BUG: "), ":\r\n");
+		p = strstr(line, "for address: ");
+		if (p)
+			copy_word(vm.fault, sizeof(vm.fault), p + strlen("for address: "), " \r\n");
+	}
+	/* BUG(): "kernel BUG at FILE:LINE!", and not everywhere "Oops: " */
+	p = strstr(line, "kernel BUG at ");
+	if (p) {
+		copy_word(vm.message, sizeof(vm.message), p, ":!\r\n");
+		/* the record of the machine check can be printed first: its RIP is another */
+		vm.rip[0] = '\0';
+	}
+	if (p || strstr(line, "Oops: "))
+		vm.oops = true;
+	if (strstr(line, "[ cut here ]"))
+		vm.warned = true;
+	/* RIP: 0010:clear_page_erms+0x7/0x10, RIP 10:<ffff...> {func+0x1a/0x24} */
+	p = strstr(line, "RIP: 0010:");
+	if (p && vm.oops)
+		copy_word(vm.rip, sizeof(vm.rip), p + strlen("RIP: 0010:"), "+ \r\n");
+	/* RIP !INEXACT! is where an action optional record came: of no interest */
+	p = strstr(line, "RIP 10:");
+	if (p && strstr(line, "[Hardware Error]") && strchr(p, '{'))
+		copy_word(vm.rip, sizeof(vm.rip), strchr(p, '{') + 1, "+} \r\n");
+	if (vm.oops && strstr(line, "---[ end trace"))
+		vm.oops_over = true;
+}
+
+/* Wait for the guest's answer @word. */
+bool wait_for_answer(const char *word)
+{
+	size_t len = strlen(word);
+
+	while (!vm.answer[0])
+		if (!pump())
+			return false;
+	if (vm.killed || vm.oops)
+		return false;
+	if (!strncmp(vm.answer, "error ", 6))
+		return lab_error("the guest cannot do it: %s", vm.answer);
+	if (strncmp(vm.answer, word, len) || !strchr(" ", vm.answer[len]))
+		return lab_error("the guest answers \"%s\", expected was \"%s\"", vm.answer, word);
+	return true;
+}
+
+bool ask_question(const char *word)
+{
+	vm.answer[0] = '\0';
+	vm.step = word;
+	if (!vm.silent)
+		say("asks: %s", vm.question);
+	dprintf(vm.console, "%s\n", vm.question);
+	return wait_for_answer(word);
+}
+
+/* The number that the guest gave for @key in its newest answer. */
+uint64_t answered(const char *key)
+{
+	const char *p = strstr(vm.answer, key);
+
+	return p ? strtoull(p + strlen(key), NULL, 0) : 0;
+}
