@@ -16,7 +16,7 @@
 
 unsigned int soak_poisons = 30, soak_seed = 1;
 
-/* Of all that victims can own (victim.c); only a clean page is read again. */
+/* Of all that victims can own (kinds.c); only a clean page is read again. */
 static const char *const kinds[] = {
 	"anon", "mlock", "thp", "hugetlb", "shmem", "dirty", "clean",
 };
