@@ -6,7 +6,9 @@
 #include "fuzz.h"
 
 /* MCACOD: memory scrubbing, data load, instruction fetch, and one that no rule has */
-static const unsigned long codes[] = { 0xc0, 0x134, 0x150, 0x005 };
+static const unsigned long codes[] = {
+	MCACOD_SCRUB, MCACOD_DATA, MCACOD_INSTR, 0x005,
+};
 
 /* MCi_MISC: a page, a line, what is no physical address, and more than a page */
 static const unsigned long miscs[] = { MISC_PAGE, MISC_LINE, 0x4c, 0x95 };
@@ -19,12 +21,15 @@ static const unsigned long miscs[] = { MISC_PAGE, MISC_LINE, 0x4c, 0x95 };
 
 static bool bits_about(const char *state, bool local, const char *const *questions)
 {
-	static const unsigned long flags[] = { OVER, EN, MISCV, ADDRV, PCC, S, AR };
+	static const unsigned long flags[] = {
+		MCI_STATUS_OVER, MCI_STATUS_EN, MCI_STATUS_MISCV, MCI_STATUS_ADDRV,
+		MCI_STATUS_PCC, MCI_STATUS_S, MCI_STATUS_AR,
+	};
 
 	for (unsigned int set = 0; set < 1 << ARRAY_SIZE(flags); set++) {
 		struct sent r = { .addr = target, .addr_name = "page" };
 
-		r.record.status = VAL | UC;
+		r.record.status = MCI_STATUS_VAL | MCI_STATUS_UC;
 		for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
 			r.record.status |= set >> i & 1 ? flags[i] : 0;
 		for (size_t c = 0; c < ARRAY_SIZE(codes); c++) {
@@ -33,21 +38,22 @@ static bool bits_about(const char *state, bool local, const char *const *questio
 
 			each.record.status |= codes[c];
 			/* a corrected error raises no exception: once is enough */
-			each.record.status &= ~UC;
+			each.record.status &= ~MCI_STATUS_UC;
 			each.record.mcgstatus = 0;
 			each.misc = MISC_PAGE;
 			if (!try_record(state, &each, questions))
 				return false;
-			each.record.status |= UC;
+			each.record.status |= MCI_STATUS_UC;
 			/* MISC is not read when it is not valid */
-			valid = each.record.status & MISCV ? ARRAY_SIZE(miscs) : 1;
+			valid = each.record.status & MCI_STATUS_MISCV ? ARRAY_SIZE(miscs) : 1;
 			for (size_t m = 0; m < valid; m++) {
 				each.misc = miscs[m];
-				for (unsigned long mcg = 0; mcg <= (LMCES | EIPV | RIPV); mcg++) {
+				for (unsigned long mcg = 0; mcg < BIT(4); mcg++) {
 					/* all have MCIP, which is not counted */
-					if (mcg & MCIP || (mcg & LMCES && !local))
+					if (mcg & MCG_STATUS_MCIP ||
+					    (mcg & MCG_STATUS_LMCES && !local))
 						continue;
-					each.record.mcgstatus = mcg | MCIP;
+					each.record.mcgstatus = mcg | MCG_STATUS_MCIP;
 					if (!try_record(state, &each, questions))
 						return false;
 				}
@@ -158,12 +164,14 @@ bool random_ones(void)
 			.misc = random() % 2 ? MISC_PAGE : (unsigned long)random() << 31 ^ random(),
 		};
 
-		r.record.status = VAL | UC | ((unsigned long)random() << 32 ^ random());
-		r.record.mcgstatus = MCIP | random() % 4;
+		r.record.status = MCI_STATUS_VAL | MCI_STATUS_UC |
+				  ((unsigned long)random() << 32 ^ random());
+		r.record.mcgstatus = MCG_STATUS_MCIP | random() % 4;
 		if (random() % 2) {
-			r.record.status &= ~(PCC | 0xffffULL);
-			r.record.status |= EN | ADDRV | MISCV | codes[random() % ARRAY_SIZE(codes)];
-			r.record.mcgstatus |= RIPV;
+			r.record.status &= ~(MCI_STATUS_PCC | 0xffffULL);
+			r.record.status |= MCI_STATUS_EN | MCI_STATUS_ADDRV | MCI_STATUS_MISCV |
+					   codes[random() % ARRAY_SIZE(codes)];
+			r.record.mcgstatus |= MCG_STATUS_RIPV;
 		}
 		if (!try_record("user", &r, questions))
 			return false;
@@ -280,7 +288,7 @@ bool offline(void)
 	if (!load_guest("base") || !qmp("cont", NULL) || !ask("offline", "offline 1") ||
 	    !stop_when_idle() || !save_guest("offline"))
 		return false;
-	r[4].record.mcgstatus = MCIP;	/* and what was interrupted cannot go on */
+	r[4].record.mcgstatus = MCG_STATUS_MCIP;	/* and what was interrupted cannot go on */
 	for (size_t i = 0; i < ARRAY_SIZE(r); i++) {
 		r[i].cpu = 1;
 		r[i].record.local = i < 2 || i == 4;

@@ -30,23 +30,19 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-<<<<<<< HEAD:scripts/check/fuzz/fuzz.c
-#include "../../../tools/testing/selftests/mce/vmm.h"
-=======
 #include "fuzz.h"
->>>>>>> 873522c7818928c0800a41c9bd6c6a0973987747:scripts/fuzz/fuzz.c
 
 /* How long a guest may take to boot before it counts as hung */
 #define BOOT_S 120
 
 const struct sent optional = {
-	.record = { .status = VAL | UC | EN | MISCV | ADDRV | S | 0xc0, .mcgstatus = MCIP | RIPV },
+	.record = { .status = MCI_STATUS_SRAO, .mcgstatus = MCG_STATUS_MCIP | MCG_STATUS_RIPV },
 	.misc = MISC_PAGE,
 };
 
 const struct sent required = {
-	.record = { .status = VAL | UC | EN | MISCV | ADDRV | S | AR | 0x134,
-		    .mcgstatus = MCIP | RIPV | EIPV },
+	.record = { .status = MCI_STATUS_SRAR,
+		    .mcgstatus = MCG_STATUS_MCIP | MCG_STATUS_RIPV | MCG_STATUS_EIPV },
 	.misc = MISC_PAGE,
 };
 

@@ -7,25 +7,6 @@
 
 #define RAM (96 * MB)
 
-#define BIT(n) (1ULL << (n))
-
-/* Bits of MCi_STATUS, SDM Vol. 3B, "IA32_MCi_STATUS MSRS" */
-#define VAL BIT(63)
-#define OVER BIT(62)
-#define UC BIT(61)
-#define EN BIT(60)
-#define MISCV BIT(59)
-#define ADDRV BIT(58)
-#define PCC BIT(57)
-#define S BIT(56)
-#define AR BIT(55)
-
-/* MCG_STATUS; without MCIP there is no machine check */
-#define RIPV 1
-#define EIPV 2
-#define MCIP 4
-#define LMCES 8
-
 /* How long a guest may take over one record before it counts as hung */
 #define HANG_MS 20000
 

@@ -16,26 +16,30 @@
 
 #include "vmm.h"
 
-/*
- * Records as SDM Vol. 3B has them in "Architecturally Defined SRAO Errors" (the
- * patrol scrubber of a memory controller) and "... SRAR Errors" (data load):
- * MCi_STATUS VAL|UC|EN|MISCV|ADDRV|S with MCACOD 0xc0, and the same with AR and
- * MCACOD 0x134; MCG_STATUS RIPV|MCIP, and with EIPV for what the instruction
- * that was interrupted has done.
- */
-const struct record action_optional = { .status = 0xbd000000000000c0ULL, .mcgstatus = 0x5 };
-const struct record action_required = { .status = 0xbd80000000000134ULL, .mcgstatus = 0x7 };
-
-/* What QEMU sends to an AMD guest for action required: VAL|UC|EN|MISCV|ADDRV|POISON */
-static const struct record amd_required = {
-	.status = 0xbc00080000000000ULL, .mcgstatus = 0x7, .local = true,
+/* EIPV: the record is about what the interrupted instruction has done. */
+const struct record action_optional = {
+	.status = MCI_STATUS_SRAO, .mcgstatus = MCG_STATUS_MCIP | MCG_STATUS_RIPV,
 };
 
-/*
- * A deferred error as in APM Vol. 2, "Machine-Check Status Register", and as QEMU sends it
- * to an AMD guest: VAL|EN|MISCV|ADDRV|DEFERRED|POISON. It raises no exception.
- */
-const struct record deferred_error = { .status = 0x9c00180000000000ULL, .local = true };
+const struct record action_required = {
+	.status = MCI_STATUS_SRAR,
+	.mcgstatus = MCG_STATUS_MCIP | MCG_STATUS_RIPV | MCG_STATUS_EIPV,
+};
+
+/* What QEMU sends to an AMD guest for action required */
+static const struct record amd_required = {
+	.status = MCI_STATUS_VAL | MCI_STATUS_UC | MCI_STATUS_EN | MCI_STATUS_MISCV |
+		  MCI_STATUS_ADDRV | MCI_STATUS_POISON,
+	.mcgstatus = MCG_STATUS_MCIP | MCG_STATUS_RIPV | MCG_STATUS_EIPV,
+	.local = true,
+};
+
+/* A deferred error, as QEMU sends it to an AMD guest. It raises no exception. */
+const struct record deferred_error = {
+	.status = MCI_STATUS_VAL | MCI_STATUS_EN | MCI_STATUS_MISCV | MCI_STATUS_ADDRV |
+		  MCI_STATUS_DEFERRED | MCI_STATUS_POISON,
+	.local = true,
+};
 
 /* ACPI 6.5, 6.3.5: source events and status codes of _OST */
 enum { OST_DEVICE_CHECK = 1, OST_EJECT_REQUEST = 3 };
@@ -100,7 +104,7 @@ bool inject(int cpu, struct record record, uint64_t gpa, uint64_t misc)
 
 	if (vm.local && !record.local) {
 		record.local = true;
-		record.mcgstatus |= MCG_LMCES;
+		record.mcgstatus |= MCG_STATUS_LMCES;
 	}
 	vm.step = "inject";
 	if (!vm.silent)

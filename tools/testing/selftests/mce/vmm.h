@@ -13,6 +13,8 @@
 #include <string.h>
 #include <sys/types.h>
 
+#include "mce.h"
+
 struct json_object;
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
@@ -43,14 +45,7 @@ struct record {
 
 extern const struct record action_optional, action_required, deferred_error;
 
-/* MCi_MISC: a physical address, valid from bit 12 or from bit 6 up */
-#define MISC_PAGE 0x8cULL
-#define MISC_LINE 0x86ULL
-
 #define MCE_BANK 9
-
-/* MCG_STATUS: this CPU alone got the machine check */
-#define MCG_LMCES 0x8ULL
 
 struct machine {
 	const char *name;
