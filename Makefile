@@ -204,7 +204,7 @@ mutate: $(T)/patched.bzImage $(B)/$(L1_TREE)/source
 bench:
 	@status=0; for tree in $(or $(filter-out $(NO_SOURCE),$(CHECK)),$(CHECK)); do \
 		$(MAKE) --no-print-directory kernels lab TREE=$$tree && \
-		scripts/measure/bench/bench.sh $(LAB) $(B)/$$tree $(LOG)/$$tree/bench $$tree || status=1; \
+		scripts/measure/bench/bench.py $(LAB) $(B)/$$tree $(LOG)/$$tree/bench $$tree || status=1; \
 	done; exit $$status
 .PHONY: bench
 
@@ -215,9 +215,9 @@ soak:
 .PHONY: soak
 
 fuzz:
-	@. scripts/lib.sh; number SEED 0 '$(SEED)' && scripts/check/fuzz/fuzz.sh -n $(WHAT)
+	@. scripts/lib.sh; number SEED 0 '$(SEED)' && scripts/check/fuzz/fuzz.py -n $(WHAT)
 	@$(MAKE) --no-print-directory kernels lab TREE=$(TREE)
-	@scripts/check/fuzz/fuzz.sh $(LAB) $(T) $(LOG)/$(TREE)/fuzz $(TREE) $(SEED) $(WHAT)
+	@scripts/check/fuzz/fuzz.py $(LAB) $(T) $(LOG)/$(TREE)/fuzz $(TREE) $(SEED) $(WHAT)
 .PHONY: fuzz
 
 report: | deps
