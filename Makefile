@@ -117,7 +117,7 @@ help:
 #:                            is that kernel affected? a bzImage, or Debian's linux-image-*
 #:   make check [TREE=7.3] [SCENARIO=replug] [BACKEND=bochs]
 #:                            all tests, or one scenario, or a group of them (SCENARIO=amd)
-#:   make lint [TREE=7.3]     only our C and shell, and the series as it is exported, built in many ways
+#:   make lint [TREE=7.3]     only our C, shell and Python, and the series as it is exported, built in many ways
 #:   make grading [TREE=7.3]  only the kernels' grading of machine checks, compared
 #:   make kunit [TREE=7.3]    only the KUnit suite, as a guest and on bare metal
 #:   make kunit-plain [TREE=7.3]
