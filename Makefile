@@ -119,7 +119,7 @@ help:
 #:                            is that kernel affected? a bzImage, or Debian's linux-image-*
 #:   make check [TREE=7.3] [SCENARIO=replug] [BACKEND=bochs]
 #:                            all tests, or one scenario, or a group of them (SCENARIO=amd)
-#:   make lint [TREE=7.3]     only our C and shell, and the series as it is exported, built in many ways
+#:   make lint [TREE=7.3]     only our C, shell and Python, and the series as it is exported, built in many ways
 #:   make grading [TREE=7.3]  only the kernels' grading of machine checks, compared
 #:   make kunit [TREE=7.3]    only the KUnit suite, as a guest and on bare metal
 #:   make kunit-plain [TREE=7.3]
@@ -206,7 +206,7 @@ mutate: $(T)/patched.bzImage $(B)/$(L1_TREE)/source
 bench:
 	@status=0; for tree in $(or $(filter-out $(NO_SOURCE),$(CHECK)),$(CHECK)); do \
 		$(MAKE) --no-print-directory kernels lab TREE=$$tree && \
-		scripts/measure/bench/bench.sh $(LAB) $(B)/$$tree $(LOG)/$$tree/bench $$tree || status=1; \
+		scripts/measure/bench/bench.py $(LAB) $(B)/$$tree $(LOG)/$$tree/bench $$tree || status=1; \
 	done; exit $$status
 .PHONY: bench
 
@@ -221,9 +221,9 @@ soak:
 .PHONY: soak
 
 fuzz:
-	@. scripts/lib.sh; number SEED 0 '$(SEED)' && scripts/check/fuzz/fuzz.sh -n $(WHAT)
+	@. scripts/lib.sh; number SEED 0 '$(SEED)' && scripts/check/fuzz/fuzz.py -n $(WHAT)
 	@$(MAKE) --no-print-directory kernels lab TREE=$(TREE)
-	@scripts/check/fuzz/fuzz.sh $(LAB) $(T) $(LOG)/$(TREE)/fuzz $(TREE) $(SEED) $(WHAT)
+	@scripts/check/fuzz/fuzz.py $(LAB) $(T) $(LOG)/$(TREE)/fuzz $(TREE) $(SEED) $(WHAT)
 .PHONY: fuzz
 
 report: | deps

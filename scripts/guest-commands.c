@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The guest's commands that only bench/cost.c and fuzz/fuzz.c use. driver.sh links them to the
+ * The guest's commands that only bench/cost.c and fuzz/fuzz.c use. driver.py links them to the
  * selftest's guest program.
  */
 #include <errno.h>

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # lint.sh TREE
-# Check our own C, shell and tables with the tools of the kernel in TREE: what does not
+# Check our own C, shell, Python and tables with the tools of the kernel in TREE: what does not
 # depend on which kernel that is. Prints KTAP; exit status 1 when a check fails. The patches
 # for a kernel are for series.sh to check.
 set -u
@@ -27,7 +27,14 @@ checkpatch() {
 	(cd "$tree" && perl scripts/checkpatch.pl --strict --no-summary --terse --no-signoff "$@")
 }
 
+# py_compile does the same, and leaves a __pycache__
+parse() {
+	python3 -W error -c 'import ast, pathlib, sys
+ast.parse(pathlib.Path(sys.argv[1]).read_bytes(), sys.argv[1])' "$1"
+}
+
 c=$(git ls-files '*.c')
+py=$(git ls-files '*.py')
 user_c=$(echo "$c" | grep -v -e /hook/ -e /grading/ -e '^arch/')
 sh=$(git ls-files | while read -r f; do
 	head -n 1 "$f" | grep -q '^#!.*sh$' && echo "$f"
@@ -48,6 +55,9 @@ for f in $c; do
 done
 for f in $sh; do
 	one "shellcheck $f" shellcheck -x "$f"
+done
+for f in $py; do
+	one "python3 parses $f" parse "$f"
 done
 for f in $lab_patches; do
 	one "checkpatch --strict $f" checkpatch "$PWD/$f"
