@@ -72,12 +72,7 @@ static const struct leave_param {
 	{ "Hygon", X86_VENDOR_HYGON, MCG_RESTART, false },
 };
 
-static void leave_desc(const struct leave_param *p, char *desc)
-{
-	strscpy(desc, p->desc, KUNIT_PARAM_DESC_SIZE);
-}
-
-KUNIT_ARRAY_PARAM(leave, leave_params, leave_desc);
+KUNIT_ARRAY_PARAM_DESC(leave, leave_params, desc);
 
 static void leave_by_record(struct kunit *test)
 {
@@ -300,12 +295,7 @@ static const struct grade_param {
 	    AS_PAGE_FAULT),
 };
 
-static void grade_desc(const struct grade_param *p, char *desc)
-{
-	strscpy(desc, p->desc, KUNIT_PARAM_DESC_SIZE);
-}
-
-KUNIT_ARRAY_PARAM(grade, grade_params, grade_desc);
+KUNIT_ARRAY_PARAM_DESC(grade, grade_params, desc);
 
 /* Put a page into that state. Returns its physical address. */
 static u64 page_in_state(struct kunit *test, enum page_state state)
@@ -454,12 +444,7 @@ static const struct access_param {
 	{ "movs from behind the left page", COPY_MOVS, LEFT, NEXT, OTHER },
 };
 
-static void access_desc(const struct access_param *p, char *desc)
-{
-	strscpy(desc, p->desc, KUNIT_PARAM_DESC_SIZE);
-}
-
-KUNIT_ARRAY_PARAM(access, access_params, access_desc);
+KUNIT_ARRAY_PARAM_DESC(access, access_params, desc);
 
 static void grade_access(struct kunit *test)
 {
@@ -563,12 +548,7 @@ static const struct fault_param {
 	{ "AMD, RIPV clear", X86_VENDOR_AMD, MCG_RESTART & ~MCG_STATUS_RIPV, FAULT_FIXUP },
 };
 
-static void fault_desc(const struct fault_param *p, char *desc)
-{
-	strscpy(desc, p->desc, KUNIT_PARAM_DESC_SIZE);
-}
-
-KUNIT_ARRAY_PARAM(fault, fault_params, fault_desc);
+KUNIT_ARRAY_PARAM_DESC(fault, fault_params, desc);
 
 /*
  * A stray access has any fixup run, with the trap number of a page fault. The page is taken

@@ -161,12 +161,7 @@ static const struct map_param {
 	{ "broadcast, action optional, 1G mapping", PG_LEVEL_1G, action_optional, PAGE },
 };
 
-static void map_desc(const struct map_param *p, char *desc)
-{
-	strscpy(desc, p->desc, KUNIT_PARAM_DESC_SIZE);
-}
-
-KUNIT_ARRAY_PARAM(map, map_params, map_desc);
+KUNIT_ARRAY_PARAM_DESC(map, map_params, desc);
 
 /* What becomes of a page */
 enum fate { OUT, UNCACHED, STAYS };
@@ -273,12 +268,7 @@ static const struct outside_param {
 	{ "last page of the physical address space", pfn_top },
 };
 
-static void outside_desc(const struct outside_param *p, char *desc)
-{
-	strscpy(desc, p->desc, KUNIT_PARAM_DESC_SIZE);
-}
-
-KUNIT_ARRAY_PARAM(outside, outside_params, outside_desc);
+KUNIT_ARRAY_PARAM_DESC(outside, outside_params, desc);
 
 /* The real memory_failure() refuses such a page. Its entry stays as it is. */
 static void nospec_record_outside_memory(struct kunit *test)
@@ -369,12 +359,7 @@ static const struct record_param {
 	{ "AMD, uncorrected", X86_VENDOR_AMD, true, AMD_UC },
 };
 
-static void record_desc(const struct record_param *p, char *desc)
-{
-	strscpy(desc, p->desc, KUNIT_PARAM_DESC_SIZE);
-}
-
-KUNIT_ARRAY_PARAM(record, record_params, record_desc);
+KUNIT_ARRAY_PARAM_DESC(record, record_params, desc);
 
 /* Have the notifier process a record of the queue */
 static void queue_record(struct kunit *test, const struct record_param *param, bool local)
@@ -559,12 +544,7 @@ static const struct task_param {
 	  COPY_FLAGS, COPIED_PAGES_STAY },
 };
 
-static void task_desc(const struct task_param *p, char *desc)
-{
-	strscpy(desc, p->desc, KUNIT_PARAM_DESC_SIZE);
-}
-
-KUNIT_ARRAY_PARAM(task, task_params, task_desc);
+KUNIT_ARRAY_PARAM_DESC(task, task_params, desc);
 
 static void return_to_user(struct kunit *test, const struct task_param *param, bool local)
 {
