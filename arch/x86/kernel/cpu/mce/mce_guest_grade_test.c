@@ -615,7 +615,7 @@ static void handler_takes_out_at_return(struct kunit *test)
 }
 
 /* Without a fixup, the handler has the interrupted context call stray_access(), and oops. */
-static void handler_has_the_access_oops(struct kunit *test)
+static void handler_oopses_without_fixup(struct kunit *test)
 {
 	struct pt_regs regs = { .ip = instruction(EX_TYPE_NONE), .cs = __KERNEL_CS };
 	unsigned long stack[4] = {}, ip;
@@ -732,7 +732,7 @@ static struct kunit_case mce_guest_grade_cases[] = {
 	KUNIT_CASE(handler_runs_machine_check_fixup),
 	KUNIT_CASE_PARAM(handler_runs_page_fault_fixup, fault_gen_params),
 	KUNIT_CASE(handler_takes_out_at_return),
-	KUNIT_CASE(handler_has_the_access_oops),
+	KUNIT_CASE(handler_oopses_without_fixup),
 	KUNIT_CASE(handler_pads_with_zeroes),
 	KUNIT_CASE(handler_counts_copies),
 	KUNIT_CASE_PARAM(handler_leaves_by_record, leave_gen_params),

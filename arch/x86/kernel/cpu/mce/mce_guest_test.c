@@ -405,7 +405,7 @@ static void nospec_queued_record(struct kunit *test)
 }
 
 /* The machine check of a stray access takes the page out, but does not have it forgotten. */
-static void nospec_once_bitten(struct kunit *test)
+static void nospec_after_stray_access(struct kunit *test)
 {
 	static const struct {
 		const char *what;
@@ -461,7 +461,7 @@ static int clear_and_set_mce_nospec(unsigned long pfn)
 }
 
 /* A page that is healthy again by the time it is taken out comes back. */
-static void nospec_healthy_meanwhile(struct kunit *test)
+static void nospec_races_with_clear(struct kunit *test)
 {
 	struct page *page = mce_test_page(PG_LEVEL_2M);
 	struct mce m = {
@@ -619,7 +619,7 @@ static void leave_not_in_xen(struct kunit *test)
 #endif
 }
 
-static void leave_not_in_hypervisor(struct kunit *test)
+static void leave_not_if_hypervisor_needs_nospec(struct kunit *test)
 {
 	bool needs = hypervisor_needs_nospec, can;
 
@@ -654,7 +654,7 @@ static void leave_not_in_hyperv_root(struct kunit *test)
 static struct kunit_case mce_guest_cases[] = {
 	KUNIT_CASE(leave_in_guest),
 	KUNIT_CASE(leave_not_in_xen),
-	KUNIT_CASE(leave_not_in_hypervisor),
+	KUNIT_CASE(leave_not_if_hypervisor_needs_nospec),
 	KUNIT_CASE(leave_not_in_hyperv_root),
 	KUNIT_CASE_PARAM(nospec_page_tables, map_gen_params),
 	KUNIT_CASE_PARAM(nospec_record_outside_memory, outside_gen_params),
@@ -662,8 +662,8 @@ static struct kunit_case mce_guest_cases[] = {
 	KUNIT_CASE_PARAM(nospec_queued_record, record_gen_params),
 	KUNIT_CASE(nospec_no_record),
 	KUNIT_CASE_PARAM(nospec_task_work, task_gen_params),
-	KUNIT_CASE(nospec_once_bitten),
-	KUNIT_CASE(nospec_healthy_meanwhile),
+	KUNIT_CASE(nospec_after_stray_access),
+	KUNIT_CASE(nospec_races_with_clear),
 	KUNIT_CASE(nospec_hot_remove),
 	{}
 };
