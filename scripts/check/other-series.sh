@@ -47,15 +47,15 @@ compile() {
 	cp -r arch "$dir/tree/"
 	echo CONFIG_MCE_GUEST_KUNIT_TEST=y >"$dir/suite.config"
 	objects=$(git apply --numstat "patches/$2"/*.patch | cut -f 3 | sort -u |
-		sed -n '/^arch\/x86\/.*\.c$/s/c$/o/p')
+		sed -n '/^arch\/x86\/.*\.c$/s/c$/o/p'
+		find arch -name '*.c' | sed 's/c$/o/')
 	# shellcheck disable=SC2086 # a list of words
 	if ! {
 		(cd "$dir/tree" && GIT_CEILING_DIRECTORIES=$dir git apply --whitespace=nowarn "$patches/$2"/*.patch) &&
 			"$lab/configure.sh" "$dir/tree" obj "$lab/needs.config" \
 				"$lab/guest.config" "$selftest/config" \
 				"$dir/suite.config" >"$dir/lost" &&
-			make -s -C "$dir/tree" O=obj -j"$(nproc)" CC="$cc" prepare $objects \
-				arch/x86/kernel/cpu/mce/mce_guest_test.o
+			make -s -C "$dir/tree" O=obj -j"$(nproc)" CC="$cc" prepare $objects
 	} >"$dir/compile.log" 2>&1; then
 		tail -n 15 "$dir/compile.log"
 		return 1

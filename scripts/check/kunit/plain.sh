@@ -18,7 +18,7 @@ unset MAKEFLAGS MFLAGS MAKELEVEL
 label="kunit.py run, $(basename "$(dirname "$tree")")"
 if ! { mkdir -p "$log" && log=$(cd "$log" && pwd) &&
 	cp --remove-destination "$repo"/arch/x86/kernel/cpu/mce/.kunitconfig \
-		"$repo"/arch/x86/kernel/cpu/mce/*.c "$tree/arch/x86/kernel/cpu/mce/" &&
+		"$repo"/arch/x86/kernel/cpu/mce/*.[ch] "$tree/arch/x86/kernel/cpu/mce/" &&
 	cd "$tree"; }; then
 	echo "not ok 1 $label: there is no $tree, or no way to write to it and to $log"
 	exit 1

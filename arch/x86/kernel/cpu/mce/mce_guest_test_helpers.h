@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the KUnit suites for memory errors in a guest share: constants of records, the machine
+ * as they find it, pages to poison, and replacements for memory_failure() and
+ * set_mce_nospec()
+ */
+#ifndef __X86_MCE_GUEST_TEST_HELPERS_H__
+#define __X86_MCE_GUEST_TEST_HELPERS_H__
+
+#include <kunit/test.h>
+
+#include <linux/cpufeature.h>
+#include <linux/memblock.h>
+#include <linux/mm.h>
+#include <linux/pgtable.h>
+
+#include <xen/xen.h>
+
+#include <asm/mce.h>
+#include <asm/mshyperv.h>
+
+#include "internal.h"
+
+/* SDM vol. 3B, "Machine-Check Architecture": MCi_STATUS, in addition to mce.h */
+#define DATA_LOAD	0x0134
+#define INSTR_FETCH	0x0150
+#define SCRUB		0x00c0
+#define L3_WRITEBACK	0x017a
+
+#define UC		(MCI_STATUS_VAL | MCI_STATUS_UC | MCI_STATUS_EN)
+#define ADDR		(MCI_STATUS_ADDRV | MCI_STATUS_MISCV)
+#define SRAO		(UC | MCI_STATUS_S | ADDR)
+#define SRAR		(UC | MCI_STATUS_S | MCI_STATUS_AR | ADDR)
+
+/* APM vol. 2, "Machine Check Architecture". Only with POISON is MCi_ADDR one of memory. */
+#define AMD_UC		(UC | MCI_STATUS_POISON | MCI_STATUS_ADDRV)
+#define AMD_DEFERRED	(MCI_STATUS_VAL | MCI_STATUS_DEFERRED | MCI_STATUS_POISON | \
+			 MCI_STATUS_ADDRV)
+
+/* MCi_MISC: the lowest valid bit of the address, and the kind of address */
+#define PHYS(lsb)	((u64)MCI_MISC_ADDR_PHYS << 6 | (lsb))
+#define LINEAR(lsb)	((u64)MCI_MISC_ADDR_LINEAR << 6 | (lsb))
+#define PAGE		PHYS(PAGE_SHIFT)
+#define LINE		PHYS(6)
+
+#define MCG_RESTART	(MCG_STATUS_MCIP | MCG_STATUS_RIPV | MCG_STATUS_EIPV)
+#define MCG_LOCAL	(MCG_RESTART | MCG_STATUS_LMCES)
+
+/* MCi_ADDR has more than the page: the line and, in trees that mask it, the ID of a key */
+#ifdef MCI_ADDR_PHYSADDR
+#define BESIDES		(BIT_ULL(60) | 0x40)
+#else
+#define BESIDES		0x40ULL
+#endif
+
+#define BANK		1	/* not 4: that is AMD's northbridge, which is a case of its own */
+
+#define SOME_PFN	0x12345UL
+
+/* Whether the kernel should take this machine for a guest whose memory a VMM can unmap */
+static inline bool in_guest(void)
+{
+	/* Partitions that own their memory. The CPU has the hypervisor bit nevertheless. */
+	if (xen_initial_domain())
+		return false;
+#if IS_ENABLED(CONFIG_MSHV_ROOT)
+	if (hv_curr_partition_type == HV_PARTITION_TYPE_ROOT)
+		return false;
+#endif
+	return boot_cpu_has(X86_FEATURE_HYPERVISOR);
+}
+
+/* Be a CPU of that vendor, with or without MCG_SER_P or SUCCOR, until the case is over */
+static inline void be_cpu(u8 vendor, bool recovers)
+{
+	bool succor = vendor == X86_VENDOR_AMD || vendor == X86_VENDOR_HYGON;
+
+	boot_cpu_data.x86_vendor = vendor;
+	mca_cfg.ser = !succor && recovers;
+	mce_flags.succor = succor && recovers;
+	mce_flags.overflow_recov = mce_flags.succor;
+	mce_flags.smca = 0;
+}
+
+/* The entry of the direct map for a page, and the size of what it maps */
+struct entry {
+	pteval_t val;
+	unsigned int level;
+};
+
+static inline struct entry entry_of(unsigned long pfn)
+{
+	struct entry entry = { .level = PG_LEVEL_NONE };
+	pte_t *pte = lookup_address((unsigned long)__va((phys_addr_t)pfn << PAGE_SHIFT),
+				    &entry.level);
+
+	if (pte)
+		entry.val = pte_val(*pte);
+	return entry;
+}
+
+static inline unsigned long pfn_beyond_memory(void)
+{
+	return max_pfn + 2 * PTRS_PER_PTE;
+}
+
+/* The calls of a function that is replaced, since it was, and the arguments of the last one */
+struct mce_test_calls {
+	int calls, flags;
+	unsigned long pfn;
+};
+
+int mce_test_init(struct kunit *test);
+void mce_test_exit(struct kunit *test);
+struct page *mce_test_page(unsigned int level);
+const struct mce_test_calls *mce_test_memory_failure(struct kunit *test, int ret);
+const struct mce_test_calls *mce_test_set_mce_nospec(struct kunit *test);
+
+#endif /* __X86_MCE_GUEST_TEST_HELPERS_H__ */
