@@ -33,7 +33,8 @@ LAB := $(B)/lab
 LOG := $(B)/log
 SELFTEST := tools/testing/selftests/mce
 STEP := scripts/build/step.sh
-RUN := $(SELFTEST)/run.py -b scripts/lab
+# it ends when the shell of its recipe is killed
+RUN := setpriv --pdeathsig TERM $(SELFTEST)/run.py -b scripts/lab
 REPORT := scripts/measure/report
 
 # L1's kernel comes from one tree, whatever tree the guest is: it is a part of
@@ -62,7 +63,7 @@ endif
 NO_SOURCE := $(shell awk '$$2 == "-" { print $$1 }' scripts/fetch/debian-suites)
 
 # for scripts/fetch/apt.sh, for run.py, and for check.sh
-export MIRROR SECURITY_MIRROR BACKEND KUNIT_TOOL UPSTREAM BUDGET SOURCE CONFIG
+export MIRROR SECURITY_MIRROR BACKEND KUNIT_TOOL NO_SOURCE UPSTREAM BUDGET SOURCE CONFIG
 
 goals := $(or $(MAKECMDGOALS),help)
 ifneq ($(words $(CURDIR)),1)

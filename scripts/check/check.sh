@@ -8,7 +8,7 @@
 # With SCENARIO, only that. Ends with a table of all trees, and without SCENARIO with
 # build/report.html and, of more than one tree, Documentation/results.md; the last line is
 # "N passed, N failed, N skipped". Exit status 0 when nothing failed and something passed.
-# The environment has KUNIT_TOOL, TOOL of kunit.sh, and
+# The environment has KUNIT_TOOL, TOOL of kunit.sh, NO_SOURCE, trees that Debian does not have, and
 # for a BUDGET, CHECK_START, seconds since the epoch: what has not come to its end after so many
 # minutes is skipped, and the line has the command that runs it.
 set -u
@@ -24,9 +24,6 @@ start=${CHECK_START:-$(date +%s)}
 DEADLINE=${BUDGET:+$((start + BUDGET * 60))}
 export DEADLINE
 mkdir -p "$build/log"
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
-
 if [ -n "$scenario" ] && ! grep -q "^${scenario}[-[:space:]]" "$selftest/scenarios"; then
 	echo "no scenario $scenario. There are:" \
 		"$(awk '!/^#/ && NF { print $1 }' "$selftest/scenarios" | uniq | tr '\n' ' ')" >&2
@@ -65,30 +62,29 @@ step() {
 }
 
 run_step() {
-	if [ -z "$DEADLINE" ]; then
-		"$@"
-		status=$?
-	else
-		left=$((DEADLINE - $(date +%s)))
-		if [ "$left" -le 0 ]; then
+	# 0: none
+	limit=0
+	if [ -n "$DEADLINE" ]; then
+		limit=$((DEADLINE - $(date +%s) + 20))
+		if [ "$limit" -le 20 ]; then
 			late "$again"
 			return 3
 		fi
-		# a process group of its own: all of it ends
-		timeout -k 20 $((left + 20)) "$@" </dev/null &
-		job=$!
-		wait "$job"
-		status=$?
-		job=
-		case $status in
-		124 | 137)
-			if [ "$(date +%s)" -ge "$DEADLINE" ]; then
-				late "$again" ": stopped before its end"
-				return 3
-			fi
-			;;
-		esac
 	fi
+	# a process group of its own: all of it ends, at the limit or when a signal comes
+	timeout -k 20 "$limit" "$@" </dev/null &
+	job=$!
+	wait "$job"
+	status=$?
+	job=
+	case $status in
+	124 | 137)
+		if [ -n "$DEADLINE" ] && [ "$(date +%s)" -ge "$DEADLINE" ]; then
+			late "$again" ": stopped before its end"
+			return 3
+		fi
+		;;
+	esac
 	case $status in
 	# 4: run.py skipped all, and printed why
 	0 | 1 | 4) return "$status" ;;
@@ -97,9 +93,11 @@ run_step() {
 	return 1
 }
 
-# has_source TREE: Debian has it, see debian-suites
+# has_source TREE: Debian has it; NO_SOURCE is of the Makefile
 has_source() {
-	! grep -q "^${1}[[:space:]]*-[[:space:]]" scripts/fetch/debian-suites
+	case " ${NO_SOURCE:-} " in
+	*" $1 "*) return 1 ;;
+	esac
 }
 
 built=
@@ -142,9 +140,16 @@ series_of() {
 		"$build/lint/sparse" "$2"
 }
 
+# In the background, so that a signal is obeyed at once. What ends is the subshell.
+stop() {
+	kill "$(cat "$build/log/check.pid")" 2>/dev/null
+	wait
+}
+trap 'stop; echo "interrupted; nothing is left running" >&2; exit 130' INT
+trap 'stop; exit 143' TERM HUP
 {
-	trap '[ -z "$job" ] || kill "$job"; exit 130' INT
-	trap '[ -z "$job" ] || kill "$job"; exit 143' TERM HUP
+	trap '[ -z "$job" ] || { kill "$job"; wait "$job"; }; exit 143' TERM
+	sh -c 'echo "$PPID"' >"$build/log/check.pid"
 	for tree in $trees; do
 		rm -rf "$build/log/$tree/check"
 		tests_of "$tree"
@@ -177,7 +182,10 @@ series_of() {
 			;;
 		esac
 	fi
-} 2>&1 | tee -i "$results"
+} 2>&1 | tee -i "$results" &
+wait $!
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
 
 logs=
 for tree in $trees; do
