@@ -193,6 +193,24 @@ table() {
 		}' Documentation/results.md
 }
 
+patch_id() {
+	git patch-id --stable <"$1" | cut -d ' ' -f 1
+}
+
+# same PATCH...: a line for each that is the same for other series, too
+same() {
+	n=0
+	for patch; do
+		n=$((n + 1))
+		id=$(patch_id "$patch")
+		all=$(for other in patches/*/"${patch##*/}"; do
+			[ "$(patch_id "$other")" != "$id" ] || basename "${other%/*}"
+		done | sort -V)
+		[ "$(echo "$all" | wc -w)" -lt 2 ] ||
+			echo "Patch $n is the same for $(echo "$all" | paste -sd, | sed 's/,/, /g')."
+	done
+}
+
 # a cover letter with what is known here in place of @NAMES@
 cover() {
 	table >"$work/.git/table"
@@ -204,7 +222,7 @@ cover() {
 		upstream=$(echo "They are these commits of mainline:" && printf '  %s\n' $UPSTREAM | sed '/^  none$/d')
 	awk -v table="$work/.git/table" -v tested="${tested:-nothing, this series was not}" \
 		-v series="$series" -v upstream="$upstream" -v package="$package $version" \
-		-v tag="v${version%%-*}" '
+		-v tag="v${version%%-*}" -v same="$same" '
 		/^@TABLE@$/ { while ((getline line < table) > 0) if (++n > 1) print line; next }
 		/^@BASE@$/ {
 			if (package !~ /^linux-source/)
@@ -213,7 +231,7 @@ cover() {
 				", which are of:\n"
 			print "base-tag: " tag; next }
 		{ gsub(/@TESTED@/, tested); gsub(/@SERIES@/, series)
-		  sub(/@UPSTREAM@/, upstream); print }' "$here/cover.$for"
+		  sub(/@UPSTREAM@/, upstream); sub(/@SAME@/, same); print }' "$here/cover.$for"
 }
 
 mails() {
@@ -260,6 +278,8 @@ debian() {
 	done >"$new/series"
 }
 
+same=
+[ "$for" != stable ] || same=$(same "$@")
 case $for in
 debian) debian ;;
 *)
@@ -283,5 +303,6 @@ $out: $count mails and a cover letter, signed off by $ident.
 Read them; then, without --dry-run when that is what you want:
   xargs -d '\n' -a $out/recipients git send-email --dry-run $out/*.patch
 EOF
+[ -z "$same" ] || echo "$same"
 [ "$for" = list ] || [ -n "${UPSTREAM:-}" ] ||
 	echo "note: stable takes what mainline has: UPSTREAM='ID none' adds the commits, in this order"
