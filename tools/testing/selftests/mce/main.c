@@ -83,6 +83,10 @@ static const struct machine machines[] = {
 	},
 };
 
+/*
+ * By name. amd-NAME, bochs-NAME and broadcast-NAME are NAME on another machine, unless they
+ * have an entry.
+ */
 static const struct scenario scenarios[] = {
 	{ .name = "ao-page", .run = ao_page, .reported = true },
 	{ .name = "ao-line", .run = ao_line },
@@ -114,41 +118,10 @@ static const struct scenario scenarios[] = {
 	{ .name = "replug-la57", .run = replug_la57, .reported = true, .cpu_flags = ",+la57" },
 	{ .name = "replug-stray", .run = replug_stray, .reported = true },
 	{ .name = "many-pages", .run = many_pages_reported, .reported = true, .ram_mb = 384 },
-	{ .name = "broadcast-ao-page", .run = ao_page, .reported = true, .broadcast = true },
-	{ .name = "broadcast-ao-line", .run = ao_line, .broadcast = true },
-	{ .name = "broadcast-ar-load", .run = ar_load, .broadcast = true },
-	{ .name = "broadcast-ar-line", .run = ar_line, .broadcast = true },
-	{ .name = "broadcast-copyin", .run = copyin, .broadcast = true },
-	{ .name = "broadcast-stray-zeropad", .run = stray_zeropad, .broadcast = true },
-	{ .name = "broadcast-stray-nofault", .run = stray_nofault, .broadcast = true },
-	{ .name = "broadcast-stray-load", .run = stray_load, .broadcast = true },
-	{ .name = "broadcast-stray-path-2", .run = stray_path_2, .cpus = 2, .broadcast = true },
-	{ .name = "broadcast-many-pages", .run = many_pages_reported, .reported = true,
-	  .ram_mb = 384, .broadcast = true },
-	{ .name = "bochs-ao-page", .run = ao_page, .reported = true },
-	{ .name = "bochs-stray-zeropad", .run = stray_zeropad },
-	{ .name = "amd-ar-load", .run = ar_load },
 	{ .name = "amd-deferred", .run = deferred, .reported = true },
-	{ .name = "amd-copyin", .run = copyin },
-	{ .name = "amd-stray-zeropad", .run = stray_zeropad },
-	{ .name = "amd-stray-nofault", .run = stray_nofault },
-	{ .name = "amd-stray-copyout", .run = stray_copyout },
-	{ .name = "amd-stray-hugetlb", .run = stray_hugetlb },
-	{ .name = "amd-stray-path", .run = stray_path, .cpus = 2 },
-	{ .name = "amd-stray-load", .run = stray_load },
-	{ .name = "amd-stray-zeropad-inside", .run = stray_zeropad_inside },
-	{ .name = "amd-stray-path-2", .run = stray_path_2, .cpus = 2 },
-	{ .name = "amd-truncate", .run = truncate_page },
-	{ .name = "amd-punch", .run = punch },
-	{ .name = "amd-dax-read", .run = dax_read, .kernel_args = DAX },
-	{ .name = "amd-dax-write", .run = dax_write, .kernel_args = DAX },
-	{ .name = "amd-not-offlined", .run = not_offlined },
-	{ .name = "amd-not-offlined-nofault", .run = not_offlined_nofault },
-	{ .name = "amd-page-kinds", .run = page_kinds },
 	{ .name = "amd-many-pages", .run = many_pages_required, .ram_mb = 384 },
 	{ .name = "amd-soak-1", .run = run_short_soak, .ram_mb = 1344 },
 	{ .name = "smp", .run = smp, .cpus = 4 },
-	{ .name = "broadcast-smp", .run = smp, .cpus = 4, .broadcast = true },
 	{ .name = "soak-1", .run = run_soak, .ram_mb = 1344 },
 	{ .name = "soak-4", .run = run_soak, .cpus = 4, .ram_mb = 1344 },
 	{ .name = "soak-leak", .run = run_leaking_soak, .ram_mb = 1344 },
@@ -156,6 +129,24 @@ static const struct scenario scenarios[] = {
 	{ .name = "clear", .run = clear_nospec, .reported = true,
 	  .kernel_args = "memmap=1M$112M" /* NOT_RAM */ },
 };
+
+static bool find_scenario(const char *name, struct scenario *s)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(scenarios); i++) {
+		if (!strcmp(name, scenarios[i].name)) {
+			*s = scenarios[i];
+			return true;
+		}
+	}
+	if (strncmp(name, "amd-", strlen("amd-")) && strncmp(name, "bochs-", strlen("bochs-")) &&
+	    strncmp(name, "broadcast-", strlen("broadcast-")))
+		return false;
+	if (!find_scenario(strchr(name, '-') + 1, s))
+		return false;
+	s->broadcast = !strncmp(name, "broadcast-", strlen("broadcast-"));
+	s->name = name;
+	return true;
+}
 
 static void bad_arguments(void)
 {
@@ -174,7 +165,7 @@ static void bad_arguments(void)
 int main(int argc, char **argv)
 {
 	const char *kernel = NULL, *initrd = NULL;
-	const struct scenario *s = NULL;
+	struct scenario s = { 0 };
 	const struct machine *m = NULL;
 	int opt, limit = 0;
 
@@ -208,11 +199,8 @@ int main(int argc, char **argv)
 			bad_arguments();
 		}
 	}
-	for (size_t i = 0; optind < argc && i < ARRAY_SIZE(scenarios); i++)
-		if (!strcmp(argv[optind], scenarios[i].name))
-			s = &scenarios[i];
-	if (!s || !m || !kernel || !initrd)
+	if (optind != argc - 1 || !find_scenario(argv[optind], &s) || !m || !kernel || !initrd)
 		bad_arguments();
 
-	return run_scenario(m, s, kernel, initrd, limit);
+	return run_scenario(m, &s, kernel, initrd, limit);
 }
