@@ -150,7 +150,7 @@ help:
 #: BUDGET=MINUTES has check skip what has not come to its end by then.
 #: MIRROR= and SECURITY_MIRROR= name other Debian mirrors than those of this machine's apt.
 
-PROGRAMS = $(MAKE) --no-print-directory -s -C $(SELFTEST) LACKS= OUTPUT=$(LAB) \
+PROGRAMS = $(MAKE) --no-print-directory -s -C $(SELFTEST) LACKS= KDIR= OUTPUT=$(LAB) \
 	QEMU_AMD=$(LAB)/qemu-amd
 
 # the failure before, on the kernel that Debian ships: it takes no build
@@ -207,7 +207,7 @@ mutate: $(T)/patched.bzImage $(B)/$(L1_TREE)/source
 bench:
 	@status=0; for tree in $(or $(filter-out $(NO_SOURCE),$(CHECK)),$(CHECK)); do \
 		$(MAKE) --no-print-directory kernels lab TREE=$$tree && \
-		scripts/measure/bench/bench.py $(LAB) $(B)/$$tree $(LOG)/$$tree/bench $$tree || status=1; \
+		setpriv --pdeathsig TERM scripts/measure/bench/bench.py $(LAB) $(B)/$$tree $(LOG)/$$tree/bench $$tree || status=1; \
 	done; exit $$status
 .PHONY: bench
 

@@ -140,16 +140,23 @@ series_of() {
 		"$build/lint/sparse" "$2"
 }
 
-# In the background, so that a signal is obeyed at once. What ends is the subshell.
+# In the background, so that a signal is obeyed at once
+tests=
 stop() {
-	kill "$(cat "$build/log/check.pid")" 2>/dev/null
+	kill "$tests" 2>/dev/null
 	wait
 }
 trap 'stop; echo "interrupted; nothing is left running" >&2; exit 130' INT
 trap 'stop; exit 143' TERM HUP
+fifo=$build/log/check.fifo
+rm -f "$fifo"
+mkfifo "$fifo" || exit 2
+(
+	trap '' HUP TERM
+	exec tee -i "$results" <"$fifo"
+) &
 {
-	trap '[ -z "$job" ] || { kill "$job"; wait "$job"; }; exit 143' TERM
-	sh -c 'echo "$PPID"' >"$build/log/check.pid"
+	trap '[ -z "$job" ] || { kill "$job"; wait "$job"; }; exit 143' TERM HUP
 	for tree in $trees; do
 		rm -rf "$build/log/$tree/check"
 		tests_of "$tree"
@@ -182,8 +189,12 @@ trap 'stop; exit 143' TERM HUP
 			;;
 		esac
 	fi
-} 2>&1 | tee -i "$results" &
-wait $!
+} >"$fifo" 2>&1 &
+tests=$!
+wait "$tests"
+# for tee
+wait
+rm -f "$fifo"
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
+# shellcheck disable=SC2154 # apt is the caller's
 # apt in a root of its own: the machine's lists, cache and sources stay as they
 # are; proxies and the like are taken over. To be read with ".".
 

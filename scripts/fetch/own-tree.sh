@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# source.sh name SOURCE [CONFIG]
-# source.sh take SOURCE DIR
+# own-tree.sh name SOURCE [CONFIG]
+# own-tree.sh take SOURCE DIR
 # A kernel tree of the user's own: SOURCE is a git work tree, an unpacked tree, or a tarball.
 # It is only read. name prints what it is called here, SERIES~NAME.ID; the series comes from
 # its Makefile, and ID is another for another path or CONFIG. take makes DIR/unpatched a copy

@@ -37,12 +37,12 @@ c=$(git ls-files '*.c')
 py=$(git ls-files '*.py')
 user_c=$(echo "$c" | grep -v -e /hook/ -e /grading/ -e '^arch/')
 sh=$(git ls-files | while read -r f; do
-	head -n 1 "$f" | grep -q '^#!.*sh$' && echo "$f"
+	head -n 3 "$f" | grep -q -e '^#!.*sh$' -e '^# shellcheck shell=' && echo "$f"
 done)
 lab_patches=$(git ls-files 'scripts/lab/*.patch')
 
-if [ -z "$c" ] || [ -z "$sh" ] || [ -z "$lab_patches" ]; then
-	echo "lint.sh: git ls-files finds no C, no shell or no patches: run it in a git clone" >&2
+if [ -z "$c" ] || [ -z "$py" ] || [ -z "$sh" ] || [ -z "$lab_patches" ]; then
+	echo "lint.sh: git ls-files finds no C, no Python, no shell or no patches: run it in a git clone" >&2
 	exit 2
 fi
 

@@ -154,7 +154,7 @@ done
 [ "$backend" = kvm ] || backend=tcg
 logs=$dir/logs
 # shellcheck disable=SC2086 # words
-BACKEND=$backend $selftest/run.py -k tried -b scripts/lab "$build/lab" "$dir" "$logs" "$series" $run \
+BACKEND=$backend setpriv --pdeathsig TERM $selftest/run.py -k tried -b scripts/lab "$build/lab" "$dir" "$logs" "$series" $run \
 	>"$dir/out" 2>&1 || {
 	cat "$dir/out" >&2
 	exit 2

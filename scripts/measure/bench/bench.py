@@ -34,7 +34,7 @@ HERE = Path(__file__).resolve().parent
 sys.dont_write_bytecode = True
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent / "report")]
 import results
-from driver import (KERNELS, SCRIPTS, begin, compile_c, compile_driver, die, lines_of,
+from driver import (KERNELS, begin, compile_c, compile_driver, die, lines_of,
                     make_initrds, output_of, print_ktap, run, run_all, start)
 
 # The most instructions that the test for a guest may take on bare metal, and the decision
@@ -219,7 +219,9 @@ def bare_handling(label, ours, others):
 
 
 def each_limits(each, inside, logs):
-    for key, by_kernel in each.items():
+    for key in dict.fromkeys((guest.cpu, guest.map, guest.cpus, kind)
+                             for guest in GUESTS if guest.what == "each" for kind in ("ao", "ar")):
+        by_kernel = each.get(key, {})
         cpu, pages, cpus, kind = key
         label = f"{cpu} {pages} {cpus} CPU {kind}"
         several = cpus != "1"
@@ -241,7 +243,8 @@ def each_limits(each, inside, logs):
 
 
 def growth_limits(growth, walk):
-    for key, by_kernel in growth.items():
+    for key in dict.fromkeys((guest.cpu, guest.map) for guest in GUESTS if guest.what == "growth"):
+        by_kernel = growth.get(key, {})
         label = " ".join(key)
         old, new = (by_kernel.get(kernel, []) for kernel in KERNELS)
         walks = [walk[key].get(kernel, []) for kernel in KERNELS]
@@ -306,6 +309,7 @@ def main(arguments):
     tree = arguments[3]
     source = "".join(lines_of(kernels / "source")).split()
     begin(logs)
+    commit = results.commit()
     cost = compile_driver(HERE / "cost.c", logs)
     make_initrds(lab, kernels, logs)
     compile_plugin(logs)
@@ -313,7 +317,6 @@ def main(arguments):
     print(f"# bench {tree}: {len(GUESTS)} runs of QEMU, some minutes")
     measure(kernels, logs, cost)
     lines = list(results_of(logs, tree, source[1] if len(source) > 1 else tree))
-    commit = output_of("sh", "-c", '. "$1/lib.sh" && commit_of "$1"', "sh", SCRIPTS)
     (logs / "commit").write_text(commit)
     (logs / "results.new").write_text("".join(f"{line}\n" for line in lines))
     (logs / "results.new").rename(logs / "results")

@@ -30,7 +30,7 @@ BENCH_TABLES = (
     ("growth", "Growth, Linux VERSION, 2 CPUs: what one of them sends the other one receives",
      "kernel|bad pages|2M mappings split|1G mappings split|page-table pages|holes|"
      "TLB interrupts|call interrupts|machine checks",
-     lambda w: [f"{w[2]},{w[3]},{w[1]}", *w[4:11]]),
+     lambda w: [f"{w[2]},{w[3]},{w[1]}", *w[4:12]]),
     ("each", "Instructions and interrupts of one bad page, Linux VERSION",
      "guest|#MC to SIGBUS|to memory_failure()|in memory_failure()|after it|"
      "of that set_mce_nospec()|sent|received|sent after it|received after it",
@@ -268,6 +268,7 @@ def main(only_check, logs, out):
         os.replace(f"{out}.new", out)
     except OSError as error:
         fail(f"{error}: is the disk full?")
+    print(f"the report: {out}")
 
 
 if __name__ == "__main__":

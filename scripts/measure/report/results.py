@@ -36,7 +36,8 @@ def load(logs):
         with open(f"{logs}/results.json", encoding="utf-8") as results:
             return dict(json.load(results), logs=logs)
     except FileNotFoundError:
-        sys.exit(f"results.py: no {logs}/results.json: run.py writes it")
+        print(f"results.py: no {logs}/results.json: run.py writes it", file=sys.stderr)
+        sys.exit(2)
 
 
 def ran(results):
@@ -206,7 +207,8 @@ def seconds(logs):
         yield "scenario", name, f"{sum(each) / len(each):.0f}", str(max(each))
     try:
         with open(f"{logs}/seconds", encoding="utf-8") as commands:
-            for name, last in sorted(dict(line.split() for line in commands).items()):
+            words = [line.split() for line in commands]
+            for name, last in sorted(dict(w for w in words if len(w) == 2).items()):
                 yield "command", name, last
     except FileNotFoundError:
         pass
@@ -222,7 +224,12 @@ def main(what, *args):
         if "-f" in args:
             print(*all_facts(all_results), sep="\n")
     elif what == "tried":
-        sys.exit(tried(load(args[0]), args[1]))
+        try:
+            status = tried(load(args[0]), args[1])
+        except Exception as error:  # pylint: disable=broad-exception-caught
+            print("cannot tell:", error)
+            status = 2
+        sys.exit(status)
     elif what == "page":
         page(args[0], args[1:])
     elif what == "seconds":

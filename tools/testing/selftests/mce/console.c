@@ -106,7 +106,8 @@ void read_console_line(const char *line)
 
 	vm.lines++;
 	if (!vm.silent) {
-		printf("%s\n", line);
+		/* only the driver prints a verdict */
+		printf("%s%s\n", strncmp(line, "vmm: ", strlen("vmm: ")) ? "" : "guest: ", line);
 		fflush(stdout);
 	}
 

@@ -33,18 +33,17 @@ read -r version image <kernel
 image=${KERNEL:-$image}
 [ -r "$image" ] || skip "no kernel $image: build it, or give KERNEL="
 
-missing=$(mktemp)
-trap 'rm -f "$missing"' EXIT
-trap 'exit 143' TERM HUP INT
-[ -r amd.cpio ] ||
-	echo "kvm-amd QEMU was older than 9.1 and had no SUCCOR: build with QEMU_AMD=" >"$missing"
-
 rm -rf "$kernels"
 mkdir "$kernels" || exit 1
+missing=$kernels/missing
+: >"$missing"
+[ -r amd.cpio ] ||
+	echo "kvm-amd QEMU was older than 9.1 and had no SUCCOR: build with QEMU_AMD=" >"$missing"
 ln -s "$PWD"/vmm "$PWD"/*.cpio "$kernels/"
 ln -s "$(realpath "$image")" "$kernels/patched.bzImage"
 ln -s "$(realpath "${L1_KERNEL:-$image}")" "$kernels/l1.bzImage"
 mv "$kernels/hook.cpio" "$kernels/patched.hook.cpio"
 echo "linux $version $image" >"$kernels/source"
-./run.py -m "$missing" "$kernels" "$kernels" logs \
+
+exec ./run.py -m "$missing" "$kernels" "$kernels" logs \
 	"$(echo "$version" | sed 's/^\([0-9]*\.[0-9]*\).*/\1/')" "$@"

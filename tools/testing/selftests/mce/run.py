@@ -146,7 +146,7 @@ class Jobs:
 
     def __init__(self, programs, lab, kernels, logs):
         self.programs, self.where, self.logs = programs, [lab, kernels, logs], logs
-        self.waiting, self.running, self.over = [], {}, set()
+        self.waiting, self.running, self.over, self.cut = [], {}, set(), set()
 
     def add(self, backend, kernel, scenarios):
         """One more job, after those that are there."""
@@ -166,7 +166,8 @@ class Jobs:
                     stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
 
     def stop(self):
-        """Nothing is left running."""
+        """Nothing is left running. What was cut off is in self.cut."""
+        self.cut |= set(self.running) | {(backend, kernel) for backend, kernel, _ in self.waiting}
         self.waiting = []
         for process in self.running.values():
             try:
@@ -186,9 +187,10 @@ def read_verdict(log):
     try:
         with open(log, encoding="utf-8", errors="replace") as lines:
             found = [line for line in lines if line.startswith("vmm: verdict {")]
-        return json.loads(found[-1][len("vmm: verdict "):]) if found else None
+        verdict = json.loads(found[-1][len("vmm: verdict "):]) if found else {}
     except (FileNotFoundError, json.JSONDecodeError):
         return None
+    return verdict if "what" in verdict and "facts" in verdict else None
 
 
 class Run:
@@ -316,7 +318,7 @@ class Run:
             time.sleep(0.5)
         if sys.stderr.isatty():
             print(" " * 60, end="\r", file=sys.stderr)
-        return verdict, bool(verdict) or time.time() < self.deadline
+        return verdict, bool(verdict) or job not in self.jobs.cut
 
     def judge(self, row):
         """Find out what became of the guest, and compare: result, and reason, verdict, as."""
@@ -349,7 +351,8 @@ class Run:
         print("# got:     ", row["verdict"]["what"],
               *(f"{key}={value}" for key, value in all_facts(row["verdict"])))
         out = f"{self.logs}/{row['backend']}.{row['kernel']}"
-        log = row["log"] if os.path.exists(row["log"]) else f"{out}.out"
+        there = os.path.exists(row["log"]) and os.path.getsize(row["log"])
+        log = row["log"] if there else f"{out}.out"
         print(f"# the last lines of {log}:")
         print_tail(log, 12)
         print_tail(f"{out}.stderr", 3, but="warning: TCG")
@@ -360,8 +363,9 @@ class Run:
         seconds = {}
         try:
             with open(f"{self.logs}/seconds", encoding="utf-8") as lines:
-                for scenario, kernel, _, taken in map(str.split, lines):
-                    seconds[scenario, kernel] = int(taken)
+                for words in map(str.split, lines):
+                    if len(words) == 4:
+                        seconds[words[0], words[1]] = int(words[3])
         except FileNotFoundError:
             pass
         results = {"tree": self.tree, "version": self.version, "backend": self.backend,
@@ -434,6 +438,9 @@ def main():
         print("interrupted; nothing is left running", file=sys.stderr)
         return 130
     finally:
+        # not even a second signal leaves anything running
+        for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
+            signal.signal(number, signal.SIG_IGN)
         if run:
             run.jobs.stop()
 
