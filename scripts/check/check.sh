@@ -143,8 +143,10 @@ series_of() {
 # In the background, so that a signal is obeyed at once
 tests=
 stop() {
+	trap '' INT TERM HUP
 	kill "$tests" 2>/dev/null
 	wait
+	rm -f "$build/log/check.fifo"
 }
 trap 'stop; echo "interrupted; nothing is left running" >&2; exit 130' INT
 trap 'stop; exit 143' TERM HUP
