@@ -170,7 +170,7 @@ bool stop_in_user_mode(uint64_t gpa, int *cpu)
 
 /*
  * Have the hook load from @gpa through the direct map, over and over, and stop the guest in
- * that load. The page has to be mapped.
+ * that load. The page must be mapped.
  */
 bool stop_in_kernel_load(uint64_t gpa)
 {
