@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # `make help` lists the targets.
 
-# SOURCE= is a tree of the user's own, and then TREE is what that is called here
+# SOURCE= names the user's own tree. own-tree.sh derives the name TREE from it.
 ifdef SOURCE
 ifeq ($(MAKELEVEL),0)
 ifneq ($(origin TREE),undefined)
@@ -19,12 +19,12 @@ $(error CONFIG= is for a tree that SOURCE= names, or for make try)
 endif
 endif
 TREE ?= 6.12
-# what of the name is the series
+# the part of the name that is the series
 SERIES = $(firstword $(subst ~, ,$(TREE)))
 SCENARIO ?=
 FOR ?= list
 N ?= 1000
-# another one each time; what was taken is printed
+# random unless given; printed
 SEED := $(or $(SEED),$(shell expr $$(date +%s) % 1000000))
 
 B := $(CURDIR)/build
@@ -33,33 +33,32 @@ LAB := $(B)/lab
 LOG := $(B)/log
 SELFTEST := tools/testing/selftests/mce
 STEP := scripts/build/step.sh
-# it ends when the shell of its recipe is killed
+# run.py ends when the shell of its recipe is killed
 RUN := setpriv --pdeathsig TERM $(SELFTEST)/run.py -b scripts/lab
 REPORT := scripts/measure/report
 
-# L1's kernel comes from one tree, whatever tree the guest is: it is a part of
-# the lab and not under test.
+# L1 is the machine in which the guest runs. Its kernel is not under test, so it comes
+# from one tree for all guests.
 L1_TREE := 6.12
 
-# The tree whose kunit.py runs the suite where the tree's own has no x86_64
+# The tree whose kunit.py runs the suite if the tree's own cannot
 KUNIT_TOOL := $(B)/$(L1_TREE)/unpatched
 
-# What demo shows of what check runs. The panic of 5.10 is not to be seen on
-# another tree.
+# The scenarios that demo runs. Only 5.10 and 5.15 panic.
 DEMO := ao-page ar-load replug
 ifneq ($(filter 5.10 5.15,$(SERIES)),)
 DEMO := ao-line
 endif
 
-# check does all trees when none is asked for.
+# Without TREE=, check runs all trees.
 CHECK := $(TREE)
 ifeq ($(origin TREE)$(SOURCE),file)
-# those that matter most first, for BUDGET=
+# the most important first, as BUDGET= may skip the rest
 CHECK := $(filter 6.12 7.3,$(shell cd patches && ls)) \
 	$(filter-out 6.12 7.3,$(shell cd patches && ls))
 endif
 
-# those that Debian does not have: check prints that it skips them
+# Debian has no source of these: check skips them and prints so
 NO_SOURCE := $(shell awk '$$2 == "-" { print $$1 }' scripts/fetch/debian-suites)
 
 # for scripts/fetch/apt.sh, for run.py, and for check.sh
@@ -69,7 +68,7 @@ goals := $(or $(MAKECMDGOALS),help)
 ifneq ($(words $(CURDIR)),1)
 $(error make cannot work in "$(CURDIR)": the path must not have blanks)
 endif
-# before anything is built for it
+# checked before anything is built
 BACKENDS := amd bochs kvm kvm-emulated q35 tcg
 ifneq ($(filter check demo try,$(goals)),)
 ifneq ($(filter-out $(BACKENDS),$(BACKEND)),)
@@ -85,13 +84,13 @@ ifneq ($(.SHELLSTATUS),0)
 $(error nothing was done)
 endif
 export BUILD_LOCKED := yes
-# what BUDGET counts from
+# BUDGET counts from here
 export CHECK_START := $(shell date +%s)
 endif
 endif
 endif
 
-# kernels are built with -j each, and two of these in one directory get in each other's way
+# Each kernel is built with -j. Two builds in one directory would collide.
 .NOTPARALLEL:
 ifneq ($(filter-out help clean distclean deps other-series report try try-programs,$(goals)),)
 PATCHDIR := $(shell . scripts/lib.sh; patchdir '$(SERIES)')
@@ -105,7 +104,7 @@ endif
 endif
 PATCHES := $(addprefix $(CURDIR)/,$(sort $(wildcard $(PATCHDIR)/*.patch)))
 ifeq ($(PATCHES),)
-$(error PATCHDIR=$(PATCHDIR): no patches in it. There are: $(wildcard patches/*))
+$(error PATCHDIR=$(PATCHDIR): no patches in this directory. Directories with patches: $(wildcard patches/*))
 endif
 endif
 
@@ -113,47 +112,47 @@ help:
 	@sed -n 's/^#: //p' $(firstword $(MAKEFILE_LIST))
 .PHONY: help
 
-#: Targets (TREE is a kernel series, 6.12 when not given, all of them for check and bench):
+#: Targets (TREE is a kernel series; default: 6.12, for check and bench all series):
 #:
-#:   make demo [TREE=7.3]     fetch, build and run: the failure before, the living guest after
+#:   make demo [TREE=7.3]     fetch, build and run: a guest fails without the patches and lives with them
 #:   make try KERNEL=FILE|PACKAGE [CONFIG=FILE] [BACKEND=tcg]
-#:                            is that kernel affected? a bzImage, or Debian's linux-image-*
+#:                            is this kernel affected? FILE is a bzImage, PACKAGE Debian's linux-image-*
 #:   make check [TREE=7.3] [SCENARIO=replug] [BACKEND=bochs]
-#:                            all tests, or one scenario, or a group of them (SCENARIO=amd)
-#:   make lint [TREE=7.3]     only our C, shell and Python, and the series as it is exported, built in many ways
-#:   make grading [TREE=7.3]  only the kernels' grading of machine checks, compared
-#:   make kunit [TREE=7.3]    only the KUnit suite, as a guest and on bare metal
+#:                            all tests, one scenario, or a group of scenarios (SCENARIO=amd)
+#:   make lint [TREE=7.3]     check our C, shell and Python, and build the exported series in many configurations
+#:   make grading [TREE=7.3]  compare how both kernels grade machine checks
+#:   make kunit [TREE=7.3]    run the KUnit suite, as a guest and on bare metal
 #:   make kunit-plain [TREE=7.3]
-#:                            the same with kunit.py as people call it, as a guest: a kernel from nothing
+#:                            the same by "kunit.py run", which builds its own kernel; as a guest only
 #:   make mutate [TREE=7.3] [MUTATION=any-page]
-#:                            break the code in many ways, or one: the suite has to notice
-#:   make kernels [TREE=7.3]  only the two guest kernels, build/TREE/*.bzImage
-#:   make bench [TREE=7.3]    what bad pages cost: instructions, interrupts, splits, seconds
+#:                            break the code in many ways, or in one: the KUnit suite must fail
+#:   make kernels [TREE=7.3]  build the two guest kernels, build/TREE/*.bzImage
+#:   make bench [TREE=7.3]    the cost of bad pages: instructions, interrupts, splits, seconds
 #:   make soak [TREE=7.3] [N=1000] [SEED=7]
-#:                            a guest that works takes N poisons, with one CPU and with four
+#:                            poison N pages of a busy guest, with one CPU and with four
 #:   make fuzz [TREE=7.3] [SEED=7] [WHAT=boot]
-#:                            some 35000 machine checks that no sane VMM sends
-#:   make report              build/report.html, of what check and bench have found
+#:                            inject some 35000 machine checks that no sane VMM sends
+#:   make report              write the results of check and bench to build/report.html
 #:   make export [TREE=7.3] [FOR=stable|debian]
-#:                            the series as mails, the fix for stable, or for Debian's package, in out/TREE
-#:   make debian [TREE=7.3]   prove that Debian's source package takes the latter
+#:                            write out/TREE: the series as mails, the fix for stable, or for Debian's package
+#:   make debian [TREE=7.3]   test the export for Debian in Debian's source package
 #:   make other-series        apply the patches to series that have none of their own, and compile
-#:   make deps                only the Debian packages that all this needs
-#:   make clean               remove what was built, keep the fetched sources
+#:   make deps                install the Debian packages that all this needs
+#:   make clean               remove what was built; keep the fetched sources
 #:   make distclean           remove build/
 #:   make help                this list
 #:
-#: UPSTREAM='ID none' names the commits in mainline to FOR=stable, or that there is none.
-#: SOURCE=/path/to/linux takes that tree, which is only read, in place of TREE (not for debian): a git
-#: work tree, an unpacked one, or a tarball; with CONFIG=/path/to/config, built in that configuration.
-#: PATCHDIR=patches/6.1 takes the patches of that folder.
-#: BUDGET=MINUTES has check skip what has not come to its end by then.
-#: MIRROR= and SECURITY_MIRROR= name other Debian mirrors than those of this machine's apt.
+#: UPSTREAM='ID none' gives the mainline commit of each patch for FOR=stable, or none.
+#: SOURCE=/path/to/linux replaces TREE (not for debian): a git work tree, an unpacked tree or a tarball.
+#: It is only read. With CONFIG=/path/to/config, it is built in that configuration.
+#: PATCHDIR=patches/6.1 uses the patches of that folder.
+#: BUDGET=MINUTES makes check skip whatever has not finished by then.
+#: MIRROR= and SECURITY_MIRROR= replace the Debian mirrors of this machine's apt.
 
 PROGRAMS = $(MAKE) --no-print-directory -s -C $(SELFTEST) LACKS= KDIR= OUTPUT=$(LAB) \
 	QEMU_AMD=$(LAB)/qemu-amd
 
-# the failure before, on the kernel that Debian ships: it takes no build
+# show the failure on Debian's own kernel, which needs no build
 first:
 	@[ -n '$(SCENARIO)$(SOURCE)' ] || scripts/check/try/try.sh linux-image-$(TREE) || :
 .PHONY: first
@@ -162,7 +161,7 @@ try:
 	@scripts/check/try/try.sh '$(KERNEL)' '$(CONFIG)' '$(BACKEND)'
 .PHONY: try
 
-# what q35 takes
+# the programs that the q35 backend needs
 try-programs: | deps
 	@$(PROGRAMS) $(LAB)/vmm $(LAB)/guest.cpio
 .PHONY: try-programs
@@ -217,7 +216,7 @@ soak:
 	@echo "# soak $(TREE): $(N) poisons, seed $(SEED)"; \
 		SOAK_N=$(N) SOAK_SEED=$(SEED) $(RUN) $(LAB) $(T) $(LOG)/$(TREE)/soak $(TREE) soak-1 soak-4; \
 		status=$$?; $(REPORT)/results.py table -f $(LOG)/$(TREE)/soak; \
-		[ $$status -eq 0 ] || echo "# the same again: make soak TREE=$(TREE) N=$(N) SEED=$(SEED)"; \
+		[ $$status -eq 0 ] || echo "# to repeat this run: make soak TREE=$(TREE) N=$(N) SEED=$(SEED)"; \
 		exit $$status
 .PHONY: soak
 
@@ -260,7 +259,7 @@ ifdef SOURCE
 $(T)/source: FORCE | deps
 	@$(STEP) $(LOG)/$(TREE)/take.log "copy $(SOURCE), where it has changed" \
 		scripts/fetch/own-tree.sh take '$(SOURCE)' $(@D)
-# what it is of is what it is compared with
+# There is no upstream tarball: the tree is compared with itself.
 $(T)/upstream: $(T)/source
 	@: >$@
 endif
@@ -269,12 +268,12 @@ FORCE:
 $(B)/%/source: | deps
 	@$(STEP) $(LOG)/fetch-$*.log "fetch linux-source-$*" scripts/fetch/fetch.sh source $* $(@D)
 
-# absolute, as the kernel's build is elsewhere; the kernel of L1's tree can be L1's, too
+# Absolute paths, as the kernel is built elsewhere. The unpatched guest kernel of L1_TREE also runs L1.
 GUEST_CONFIG := $(addprefix $(CURDIR)/,scripts/lab/needs.config scripts/lab/guest.config \
 	$(SELFTEST)/config)
 L1_CONFIG := $(GUEST_CONFIG) $(CURDIR)/$(SELFTEST)/lab/l1.config
 CONFIG_OF = $(if $(filter $(L1_TREE),$(1)),$(L1_CONFIG),$(GUEST_CONFIG))
-# a tree of the user's own in his own configuration
+# the user's own tree in the user's configuration
 BASE_OF = $(if $(and $(CONFIG),$(findstring ~,$(1))),-b '$(CONFIG)')
 ifneq ($(CONFIG),)
 GUEST_CONFIG := $(addprefix $(CURDIR)/,scripts/lab/needs.config $(SELFTEST)/config)
@@ -285,11 +284,11 @@ $(B)/%/unpatched.bzImage: $(B)/%/source $(L1_CONFIG)
 		scripts/lab/kernel.sh $(call BASE_OF,$*) $(@D)/unpatched $@ $(call CONFIG_OF,$*)
 	@sed -n '/^the lab changes/p; /^  CONFIG_/p' $(LOG)/$*/unpatched.log
 
-# which folder it is of: PATCHDIR= may name another each time
+# the folder of the last build: PATCHDIR= may have changed
 $(T)/patchdir: FORCE | $(T)/source
 	@echo '$(PATCHDIR)' | cmp -s - $@ || echo '$(PATCHDIR)' >$@
 
-# the folder as well: a patch that comes or goes changes nothing else
+# Depends on the folder, too: its time changes when a patch is added or removed.
 $(T)/patched.bzImage: $(T)/unpatched.bzImage $(PATCHES) $(PATCHDIR) $(T)/patchdir
 	@$(STEP) $(LOG)/$(TREE)/apply.log "apply $(PATCHDIR)" \
 		scripts/build/apply.sh $(T)/unpatched $(T)/patched $(PATCHES)

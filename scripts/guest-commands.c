@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The guest's commands that only bench/cost.c and fuzz/fuzz.c use. driver.py links them to the
- * selftest's guest program.
+ * Commands of the guest for bench/cost.c and fuzz/fuzz.c. driver.py links them to the selftest's
+ * guest program.
  */
 #include <errno.h>
 #include <sched.h>
@@ -13,10 +13,10 @@
 
 #include "../tools/testing/selftests/mce/guest.h"
 
-/* Shared: a target counts here all the time. */
+/* Shared memory: a running target counts it up. */
 static unsigned long *heartbeat;
 
-/* PID 1 maps it before it starts a victim. */
+/* PID 1 must map it before it starts a victim. */
 __attribute__((constructor))
 static void map_heartbeat(void)
 {
@@ -59,7 +59,7 @@ static void report_hit(const char *args)
 	int status = 0;
 
 	(void)args;
-	/* while neither happens, the kernel still handles the machine check */
+	/* until the target counts or dies, the kernel still handles the machine check */
 	while (victim && __atomic_load_n(heartbeat, __ATOMIC_RELAXED) == beat) {
 		if (waitpid(victim, &status, WNOHANG) == victim)
 			victim = 0;
@@ -95,23 +95,24 @@ static void here(const char *args)
 
 const struct command more_commands[] = {
 	/*
-	 * target: own a page, ask for early kill, and spin from then on with the page's physical
-	 * address in R15. It takes no other command. -> target gpa=, and "sigbus ..." for each
+	 * target: own a page, ask for early kill, and spin forever, with the page's physical
+	 * address in R15. It accepts no other command. -> target gpa=, then "sigbus ..." for each
+	 * SIGBUS
 	 */
 	{ "target", become_target, NEW_VICTIM },
 	/*
-	 * hit: wait until a target goes on, or is dead. -> hit killed= (by which signal; 0: it
-	 * goes on)
+	 * hit: wait until the target continues or dies. -> hit killed= (the signal; 0: it
+	 * continues)
 	 */
 	{ "hit", report_hit, PID_1 },
 	/*
-	 * interrupts: count those of all CPUs since the boot. -> interrupts tlb= (flushes of user
-	 * mappings) call= (function calls, flushes of kernel mappings among them) mce=
+	 * interrupts: count interrupts on all CPUs since the boot. -> interrupts tlb= (flushes of
+	 * user mappings) call= (function calls, with flushes of kernel mappings) mce=
 	 */
 	{ "interrupts", report_interrupts, PID_1 },
 	/* offline CPU: take that CPU offline. -> offline */
 	{ "offline", take_offline, PID_1 },
-	/* here: show that the guest carries out commands. -> here */
+	/* here: show that the guest runs commands. -> here */
 	{ "here", here, PID_1 },
 	{ }
 };

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# What several programs of this repository share. To be read with ".".
+# Functions that several programs of this repository source.
 
-# number NAME LEAST VALUE: whether VALUE, which the user gave as NAME=, is a number from LEAST
-# to 999999; if not, prints an error, with status 2.
+# number NAME LEAST VALUE: check that the user's NAME=VALUE is a number from LEAST to 999999.
+# If not, print an error and return 2.
 number() {
 	case $3 in
 	'' | *[!0-9]* | 0?* | ???????*) ;;
@@ -13,9 +13,9 @@ number() {
 	return 2
 }
 
-# commit_of DIR: which version of the repository around DIR results are of, as one word: the last
-# commit that changed more than pages in Markdown, and whether more has changed since. No result
-# depends on these pages, and one of them has the results.
+# commit_of DIR: print the version of the repository around DIR as one word: the last commit that
+# changed more than Markdown, with "-dirty" if more has changed since. No result depends on the
+# Markdown, and one of these pages has the results.
 commit_of() {
 	(
 		cd "$1" && cd "$(git rev-parse --show-cdup 2>/dev/null)." || exit
@@ -25,8 +25,8 @@ commit_of() {
 	)
 }
 
-# rejects PATCH: which hunks of which files of PATCH the kernel tree in the current directory
-# does not take, one a line. Changes nothing. Nothing is printed when it takes all.
+# rejects PATCH: print the file and hunk, one a line, of each hunk of PATCH that does not apply
+# to the kernel tree in the current directory. Changes nothing.
 rejects() {
 	LC_ALL=C patch --dry-run --batch --forward -p1 -F0 -i "$1" | awk '
 		/^(checking|patching) file / { file = $3 }
@@ -34,9 +34,9 @@ rejects() {
 		/^Hunk #[0-9]+ (FAILED|ignored)/ { print "  " file ": " $0 }'
 }
 
-# patchdir SERIES, at the top of the repository: the folder with the patches for a series: its
-# own; or the next newer one, as far as other-series.sh lists the one that fits; or, for a
-# series newer than all, the newest. None is an error that lists what there is.
+# patchdir SERIES, run at the top of the repository: print the folder with the patches for a
+# series: its own, else the next newer one, else the newest. It is an error, which lists the
+# folders, if SERIES is no series or older than all. other-series.sh tests the choice.
 patchdir() {
 	have=$(cd patches && printf '%s\n' * | sort -V)
 	oldest=$(printf '%s\n%s\n' "$have" "$1" | sort -V | head -n 1)
@@ -57,14 +57,14 @@ patchdir() {
 
 # ---- results as KTAP, numbered and counted
 
-# $again is what the user runs to have the checks that were skipped because $DEADLINE, seconds
-# since the epoch, had passed. Without a DEADLINE in the environment none is.
+# After $DEADLINE (seconds since the epoch; none if unset) checks are skipped. $again is the
+# make target that runs them.
 number=0
 failed=0
 skipped=0
 
-# one LABEL COMMAND...: a check passes when the command does and prints nothing. Its
-# output goes to the file $output.
+# one LABEL COMMAND...: a check. It passes if COMMAND succeeds and prints nothing. The file
+# $output gets the output.
 one() {
 	if [ -n "${DEADLINE:-}" ] && [ "$(date +%s)" -ge "$DEADLINE" ]; then
 		# shellcheck disable=SC2154 # the caller's
@@ -91,7 +91,7 @@ skip() {
 	echo "ok $number $1 # SKIP $2"
 }
 
-# totals: the plan and what came out; status 1 when something failed
+# totals: print the plan and the totals; return 1 if a check failed
 totals() {
 	echo "1..$number"
 	echo "# Totals: pass:$((number - failed - skipped)) fail:$failed skip:$skipped"

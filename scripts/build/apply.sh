@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # apply.sh FROM TO PATCH...
-# Make TO a copy of the kernel tree FROM, without what was built in FROM/obj*,
-# and apply the patches to it, without fuzz. Files are hard links: git replaces
-# one that it patches, and the build writes to obj only.
+# Copy the kernel tree FROM to TO, without the builds in FROM/obj*, and apply the
+# patches to it, without fuzz. Files are hard links: git replaces those that it
+# patches, and the build writes to obj only.
 set -eu
 
 from=$1
@@ -22,18 +22,18 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=scripts/lib.sh
 . "$here/../lib.sh"
 
-# neighbours PATCHDIR: what becomes of the folders before and after PATCHDIR
+# neighbours PATCHDIR: print whether the patches of the folders before and after PATCHDIR apply
 neighbours() {
 	all=${1%/*}
 	[ "${all##*/}" = patches ] || return 0
 	(cd "$all" && printf '%s\n' *) | sort -V | grep -Fx -C 1 "${1##*/}" | grep -Fxv "${1##*/}" | while read -r other; do
 		! "$here/git-am.sh" "$source" "$all/$other"/*.patch 2>&1 ||
-			echo "patches/$other applies: PATCHDIR=patches/$other takes it"
+			echo "patches/$other applies: use PATCHDIR=patches/$other"
 	done
 }
 
 source=$(cd "$from" && pwd)
-# git must not take the tree for a part of the repository around it
+# the tree is not a part of the repository around it
 cd "$to.new"
 GIT_CEILING_DIRECTORIES=$(cd .. && pwd)
 export GIT_CEILING_DIRECTORIES

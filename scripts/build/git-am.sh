@@ -1,11 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # git-am.sh [-o REPOSITORY] TREE|TARBALL PATCH...
-# Whether git am takes the patches, without fuzz, on a kernel tree or on the
-# tarball of one. Only the files that they touch are looked at, and MAINTAINERS.
-# Says nothing when it does; exit status 1 and the patch, the file and the hunk when
-# not. With -o, the git repository in which that was tried stays: the tree is tagged
-# base, and each patch is a commit on it.
+# Test whether git am applies the patches, without fuzz, to a kernel tree or tarball.
+# Only MAINTAINERS and the files that they touch are read. If a patch does not apply,
+# print the patch, the file and the hunk; exit status 1. With -o, keep the git
+# repository of the test: the tree is tagged base, and each patch is a commit on it.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -27,7 +26,7 @@ files=$(git apply --numstat "$@" | cut -f 3 | sort -u | grep -Fxv "${new:-none}"
 mkdir "$work/tree"
 if [ -d "$from" ]; then
 	for file in $files MAINTAINERS; do
-		# what is not there is for git am to say
+		# git am reports a missing file
 		[ -e "$from/$file" ] || continue
 		mkdir -p "$work/tree/$(dirname "$file")"
 		cp "$from/$file" "$work/tree/$file"

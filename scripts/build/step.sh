@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # step.sh LOG LABEL COMMAND...
-# Run a long command with its output in LOG. Says what is going on: on a
-# terminal with a clock, otherwise in one line before and one after. When the
-# command fails: the end of LOG, what is likely wrong, and its exit status.
+# Run a long command with its output in LOG. Print LABEL and the time: on a
+# terminal as a clock, otherwise one line before and one after. If the command
+# fails, print the end of LOG and a likely cause, and exit with its status.
 set -u
 
 log=$1
@@ -11,7 +11,7 @@ label=$2
 shift 2
 
 if ! mkdir -p "${log%/*}" || ! : >"$log"; then
-	echo "step.sh: cannot write $log: is the disk full, or not yours to write?" >&2
+	echo "step.sh: cannot write $log: is the disk full, or is a permission missing?" >&2
 	exit 1
 fi
 
@@ -20,7 +20,7 @@ clock=
 command=
 stop() {
 	[ -z "$clock" ] || kill "$clock"
-	# a session of its own, so that all of it ends
+	# the whole session of the command
 	[ -z "$command" ] || kill -s TERM -- "-$command"
 } 2>/dev/null
 trap 'stop; echo; echo "interrupted: $label (log: $log)" >&2; exit 130' INT
@@ -50,7 +50,7 @@ fi
 echo "$label: FAILED" >&2
 tail -n 15 "$log" | sed 's/^/  | /' >&2
 if grep -q 'No space left on device' "$log" || ! echo >>"$log" 2>/dev/null; then
-	echo "the disk is full: build/ takes 3 GB for the first tree and 2 GB for each other one" >&2
+	echo "the disk is full: build/ needs 3 GB for the first tree and 2 GB for each other one" >&2
 fi
 echo "the whole log: $log" >&2
 exit $status

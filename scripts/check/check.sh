@@ -1,21 +1,21 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # check.sh TREES [SCENARIO]
-# All tests of each of TREES, in the order of what matters: that it builds, the grading
-# rules, the KUnit suite, the mails, and the scenarios of each; the lint of our code; then of
-# each what gcc and sparse find in the series, the configurations, and the documentation;
-# for more than one, the series that have no folder; kunit.py as people call it, on the newest.
-# With SCENARIO, only that. Ends with a table of all trees, and without SCENARIO with
-# build/report.html and, of more than one tree, Documentation/results.md; the last line is
-# "N passed, N failed, N skipped". Exit status 0 when nothing failed and something passed.
-# The environment has KUNIT_TOOL, TOOL of kunit.sh, NO_SOURCE, trees that Debian does not have, and
-# for a BUDGET, CHECK_START, seconds since the epoch: what has not come to its end after so many
-# minutes is skipped, and the line has the command that runs it.
+# Run all tests on each of TREES, the most important first. For each tree: build, grading rules,
+# KUnit suite, mails, scenarios. Once: lint of our code. For each tree: gcc and sparse warnings
+# of the series, configurations, documentation. With more than one tree: the series without a
+# folder. On the newest: kunit.py run. With SCENARIO, run only that.
+# Then print a table of all trees. Without SCENARIO, write build/report.html and, for more than
+# one tree, Documentation/results.md. The last line is "N passed, N failed, N skipped". Exit
+# status 0 if nothing failed and something passed.
+# Environment: KUNIT_TOOL is TOOL of kunit.sh. NO_SOURCE lists trees that Debian does not have.
+# Tests that have not finished BUDGET minutes after CHECK_START (seconds since the epoch) are
+# skipped, and the command that runs them is printed.
 set -u
 
 trees=$1
 scenario=${2:-}
-# what of make's command line names the tree
+# the part of make's command line that names the tree
 named=${SOURCE:+SOURCE=$SOURCE${CONFIG:+ CONFIG=$CONFIG}}
 selftest=tools/testing/selftests/mce
 build=$PWD/build
@@ -30,7 +30,7 @@ if [ -n "$scenario" ] && ! grep -q "^${scenario}[-[:space:]]" "$selftest/scenari
 	exit 2
 fi
 
-# what results are of; those of another version are no part of these
+# remove results of another version
 # shellcheck source=scripts/lib.sh
 . scripts/lib.sh
 commit=$(commit_of .)
@@ -39,15 +39,15 @@ for dir in "$build"/log/*/check; do
 	[ "$(cat "$dir/commit" 2>/dev/null)" = "$commit" ] || rm -rf "$dir"
 done
 
-# late COMMAND-OF-MAKE: the line for a step that there is no time for
+# late COMMAND-OF-MAKE [REASON]: print that a step is skipped for lack of time
 late() {
 	echo "ok - make $1 # SKIP no time left (BUDGET=$BUDGET)${2:-}"
 }
 
-# step COMMAND-OF-MAKE COMMAND...: as long as there is time; COMMAND-OF-MAKE is what a user
-# runs for it. COMMAND prints what failed, with status 1; another end is a failure as well.
-# Status 0 when it passed, 3 when there was no time. A grace, as some COMMANDs skip what they
-# have not come to by themselves.
+# step COMMAND-OF-MAKE COMMAND...: run COMMAND if there is time. COMMAND-OF-MAKE is how a user
+# runs it. COMMAND prints its failures and exits with 1; any other status is a failure, too.
+# Return 0 if it passed, 3 if there was no time. The limit has a grace of 20 s, in which a
+# COMMAND can skip its remaining checks itself.
 job=
 step() {
 	again=$1
@@ -62,7 +62,7 @@ step() {
 }
 
 run_step() {
-	# 0: none
+	# no limit
 	limit=0
 	if [ -n "$DEADLINE" ]; then
 		limit=$((DEADLINE - $(date +%s) + 20))
@@ -71,7 +71,7 @@ run_step() {
 			return 3
 		fi
 	fi
-	# a process group of its own: all of it ends, at the limit or when a signal comes
+	# timeout makes a process group, which ends as a whole at the limit or on a signal
 	timeout -k 20 "$limit" "$@" </dev/null &
 	job=$!
 	wait "$job"
@@ -86,14 +86,14 @@ run_step() {
 		;;
 	esac
 	case $status in
-	# 4: run.py skipped all, and printed why
+	# 4: run.py skipped everything, and printed why
 	0 | 1 | 4) return "$status" ;;
 	esac
-	echo "not ok - make $again: what it runs ended with status $status"
+	echo "not ok - make $again: the program exited with status $status"
 	return 1
 }
 
-# has_source TREE: Debian has it; NO_SOURCE is of the Makefile
+# has_source TREE: return whether Debian has its source
 has_source() {
 	case " ${NO_SOURCE:-} " in
 	*" $1 "*) return 1 ;;
@@ -109,7 +109,7 @@ tests_of() {
 		return
 	fi
 	if ! patchdir "${tree%%~*}" >/dev/null; then
-		echo "not ok - $tree: no patches to try"
+		echo "not ok - $tree: there are no patches for it"
 		return
 	fi
 	step "$all" make --no-print-directory -s kernels lab TREE="$tree" || return
@@ -119,7 +119,7 @@ tests_of() {
 		step "grading ${named:-TREE=$tree}" scripts/check/grading/grading.sh "$build/$tree"
 		step "kunit ${named:-TREE=$tree}" scripts/check/kunit/kunit.sh "$build/$tree/patched" \
 			"$KUNIT_TOOL" "$build/log/$tree/kunit"
-		# the mirror may have it by now
+		# empty: the mirror did not have the tarball, but may have it by now
 		[ -s "$build/$tree/upstream" ] || rm -f "$build/$tree/upstream"
 		! step "lint ${named:-TREE=$tree}" make --no-print-directory -s "$build/$tree/upstream" \
 			"$build/lint/sparse" TREE="$tree" || series_of "$tree" mails
@@ -127,7 +127,7 @@ tests_of() {
 	if [ -n "$scenario" ] && ! awk -v tree="${tree%%~*}" -v name="^$scenario(-|\$)" '
 		$1 ~ name && (index("," $2 ",", "," tree ",") || $2 == "*") { found = 1 }
 		END { exit !found }' "$selftest/scenarios"; then
-		echo "ok - $scenario $tree # SKIP no row of the scenarios is for it"
+		echo "ok - $scenario $tree # SKIP the table of scenarios has no row for this tree"
 		return
 	fi
 	step "$all" "$selftest/run.py" -b scripts/lab "$build/lab" "$build/$tree" "$build/log/$tree/check" \
@@ -140,7 +140,7 @@ series_of() {
 		"$build/lint/sparse" "$2"
 }
 
-# In the background, so that a signal is obeyed at once
+# The checks run in a background subshell, so that a signal ends them at once.
 tests=
 stop() {
 	trap '' INT TERM HUP
@@ -163,12 +163,12 @@ mkfifo "$fifo" || exit 2
 		rm -rf "$build/log/$tree/check"
 		tests_of "$tree"
 		[ ! -d "$build/log/$tree/check" ] || echo "$commit" >"$build/log/$tree/check/commit"
-		# once, by the tools of the first
+		# once, with the tools of the first tree
 		[ -n "$scenario" ] || [ "$tree" != "${trees%% *}" ] || step "lint ${named:-TREE=$tree}" \
 			scripts/check/lint/lint.sh "$build/$tree/unpatched"
 	done
 	if [ -z "$scenario" ]; then
-		# a machine with KVM, in this one, which may have none
+		# the kvm backend, in an emulated machine with KVM
 		tree=${trees%% *}
 		case " $built " in
 		*" $tree "*)
@@ -232,7 +232,7 @@ if [ -z "$scenario" ] && [ "${trees#* }" != "$trees" ] &&
 	failed=$((failed + 1))
 fi
 echo "$((passed - skipped)) passed, $failed failed, $skipped skipped"
-# a deadline is no excuse for a run that shows nothing
+# too short a BUDGET for any scenario is a failure
 if [ -n "$DEADLINE" ] && [ -z "$scenario" ] && ! grep -q '"verdict"' "$build/log/${trees%% *}/check/results.json" 2>/dev/null; then
 	echo "check.sh: BUDGET=$BUDGET was too short for any scenario of ${trees%% *}" >&2
 	exit 1

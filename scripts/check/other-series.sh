@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # other-series.sh DIR
-# Which folder of patches applies to the series that have none of their own, and whether
-# what it touches compiles there, the KUnit suite included: the upstream tarballs that Debian's suite for new kernels lists, and the mirror still has. They are
-# downloaded to DIR, by an apt root there, and only when they are not there already.
-# Prints KTAP, two lines a series, and a table; exit status 1 when a series is taken by
-# neither of the folders next to it, or does not compile.
+# For each series without a folder of patches, test whether those of a neighbouring series apply,
+# and whether the files that they touch compile, with the KUnit suite. The upstream tarballs are
+# those in Debian's suite for new kernels that the mirror still has. They are downloaded once, to
+# DIR, by an apt root there. Prints KTAP, two lines a series, and a table; exit status 1 if
+# neither neighbour applies to a series, or if it does not compile.
 set -eu
 
 # shellcheck source=scripts/fetch/apt.sh
@@ -32,13 +32,13 @@ have=$(cd patches && printf '%s\n' * | sort -V)
 if ! {
 	apt_root "${row% *}" "${row#* }" && with_sources
 } >"$log" 2>&1; then
-	echo "not ok - series without a folder: no list of Debian's source packages"
+	echo "not ok - series without a folder: cannot get the list of Debian's source packages"
 	tail -n 5 "$log" | sed 's/^/# /'
 	exit 1
 fi
 
-# compile TARBALL FOLDER: what the patches touch in the kernel itself, in the configuration of
-# a guest, as objects
+# compile TARBALL FOLDER: compile the kernel objects that the patches touch, in a guest's
+# configuration
 # shellcheck disable=SC2317 # one() calls it
 compile() {
 	rm -rf "$dir/tree"
@@ -61,12 +61,12 @@ compile() {
 		return 1
 	fi
 	grep 'MCE_GUEST_KUNIT_TEST' "$dir/lost" || :
-	# of the compiler: kconfig's are about symbols that two fragments have
+	# the compiler's only: kconfig warns of symbols that are in two fragments
 	grep '\.[ch]:[0-9:]* warning:' "$dir/compile.log" || :
 	rm -rf "$dir/tree"
 }
 
-# all between the oldest and the newest folder that have none
+# all series between the oldest and the newest folder that have no folder
 all=$(source_versions linux '[0-9]*' | sed 's/^\([0-9]*\.[0-9]*\)\..*/\1/' | sort -Vu)
 others=$(printf '%s\n%s\n' "$have" "$all" | sort -Vu | sed "0,/^$(echo "$have" | head -n 1)\$/d" |
 	sed "/^$(echo "$have" | tail -n 1)\$/,\$d" | grep -Fxv "$have")

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 # shellcheck disable=SC2154 # apt is the caller's
-# apt in a root of its own: the machine's lists, cache and sources stay as they
-# are; proxies and the like are taken over. To be read with ".".
+# Functions, to be sourced, for apt in a separate root: the machine's lists, cache
+# and sources do not change. Its other settings, such as proxies, apply.
 
 die() {
 	echo "${0##*/}: $*" >&2
 	exit 1
 }
 
-# The URI of Debian's archive (main or security) in the machine's own sources.
-# apt can verify only what it has lists for; without lists the suite's
-# name has to do, and the keyring below decides.
+# Print the URI of Debian's archive (main or security) in the machine's own sources.
+# apt can verify an archive only if it has lists of it. Without lists, the suite's
+# name selects one, and the keyring below verifies it.
 machines_mirror() {
 	label=Debian
 	pattern="^$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)$"
@@ -19,7 +19,7 @@ machines_mirror() {
 		label=Debian-Security
 		pattern='-security$'
 	fi
-	# shellcheck disable=SC2016 # what is expanded here is apt's
+	# shellcheck disable=SC2016 # apt expands these
 	{
 		apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(LABEL)' |
 			awk -v label="$label" '$2 == "Debian" && $3 == label { print $1 }'
@@ -29,14 +29,14 @@ machines_mirror() {
 }
 
 # apt_root MIRROR SUITE: make the root in the directory $apt, with the lists of
-# SUITE on MIRROR (main or security), which the machine's apt or MIRROR= and
-# SECURITY_MIRROR= name. To be used as apt-get -c "$apt/apt.conf".
+# SUITE on MIRROR (main or security). MIRROR= and SECURITY_MIRROR= or the machine's
+# apt give the URI. Use it as apt-get -c "$apt/apt.conf".
 apt_root() {
 	keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 	uri=${MIRROR:-$(machines_mirror main)}
 	name=MIRROR
 	if [ "$1" = security ]; then
-		# mirrors that have it keep it beside the archive: debian, debian-security
+		# mirrors have it beside the archive: debian, debian-security
 		beside=${uri%/}${uri:+-security}
 		uri=${SECURITY_MIRROR:-$(machines_mirror security)}
 		uri=${uri:-$beside}
@@ -60,9 +60,9 @@ Dir::Etc::Trusted "/dev/null";
 Dir::Etc::TrustedParts "/dev/null";
 Acquire::Languages "none";
 Acquire::Retries "3";
-// the user _apt need not be able to read this directory
+// the user _apt may not be able to read this directory
 APT::Sandbox::User "root";
-// hooks of the machine have no business here
+// no hooks of the machine
 #clear APT::Update::Pre-Invoke;
 #clear APT::Update::Post-Invoke;
 #clear APT::Update::Post-Invoke-Success;
@@ -73,7 +73,7 @@ EOF_CONF
 			"or give another mirror as $name="
 }
 
-# newest PACKAGE: the newest version that the root's suite has; nothing if none
+# newest PACKAGE: print its newest version in the root's suite, if any
 newest() {
 	apt-cache -c "$apt/apt.conf" madison "$1" | awk 'NR == 1 { print $3 }'
 }
@@ -87,20 +87,20 @@ with_sources() {
 			"or remove ${apt%/*} to start again with another mirror"
 }
 
-# source_of LINUX-PACKAGE VERSION: the source package that it was built from
+# source_of LINUX-PACKAGE VERSION: print its source package
 source_of() {
 	apt-cache -c "$apt/apt.conf" show "$1=$2" |
 		awk '$1 == "Source:" { name = $2 } END { print name ? name : "linux" }'
 }
 
-# source_versions SOURCE SERIES: all that the root's suite lists, newest first
+# source_versions SOURCE SERIES: print all versions in the root's suite, newest first
 source_versions() {
 	apt-cache -c "$apt/apt.conf" showsrc --only-source "$1" |
 		sed -n "s/^Version: \($2\..*\)/\1/p" | sort -rVu
 }
 
-# source_package SOURCE VERSIONS OPTION...: download, to the current directory, the first
-# of VERSIONS that the mirror has (a mirror may not have all that it lists)
+# source_package SOURCE VERSIONS OPTION...: download the first of VERSIONS that the mirror has
+# to the current directory. A mirror may list versions that it does not have.
 source_package() {
 	name=$1
 	versions=$2
@@ -112,7 +112,7 @@ source_package() {
 	return 1
 }
 
-# unpack PACKAGE VERSION DIR: download it, check it, extract it to DIR
+# unpack PACKAGE VERSION DIR: download, verify and extract it to DIR
 unpack() {
 	rm -f -- "$apt"/cache/archives/*.deb
 	(cd "$apt/cache/archives" && apt-get -q -c "$apt/apt.conf" download "$1=$2") ||

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Install what the build and the lab need; no apt call when it is all there.
-# To be run as root only when something is missing.
+# Install the packages that the build and the lab need. Without missing packages,
+# it needs no root and does not call apt.
 set -eu
 
 packages="
@@ -15,10 +15,10 @@ qemu-system-x86 qemu-utils quilt rsync shellcheck sparse zstd
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
 	# shellcheck disable=SC2086 # a list of words
 	{
-		echo "this is $(. /etc/os-release && echo "$PRETTY_NAME"), and what is needed comes" \
-			"as Debian's packages:" $packages
-		echo "Documentation/running.md, \"On Debian 13, and elsewhere\", has how to do all this in a" \
-			"directory with a Debian in it"
+		echo "this is $(. /etc/os-release && echo "$PRETTY_NAME"), but make needs these packages" \
+			"of Debian:" $packages
+		echo "Documentation/running.md, \"On Debian 13, and elsewhere\", describes how to run make" \
+			"in a directory with Debian"
 	} >&2
 	exit 1
 fi
@@ -31,7 +31,7 @@ done
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" -ne 0 ]; then
-	echo "missing packages, and installing them takes root. Run:" >&2
+	echo "packages are missing, and only root can install them. Run as root:" >&2
 	echo "  apt-get update && apt-get install --no-install-recommends$missing" >&2
 	exit 1
 fi

@@ -1,32 +1,31 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # fetch.sh source SERIES DIR
-#   The newest linux-source-SERIES that Debian has into DIR/unpatched, and "PACKAGE VERSION
-#   SUITE" into DIR/source.
+#   Put Debian's newest linux-source-SERIES into DIR/unpatched, and "PACKAGE VERSION SUITE"
+#   into DIR/source.
 # fetch.sh upstream DIR
-#   The upstream tarball of the kernel that is in DIR, the "orig" tarball of Debian's source
-#   package, into DIR/upstream.tar.xz, and its version into DIR/upstream. A mirror may not have
-#   it (yet, or any more): then the newest of the series that it has. With none at all,
-#   DIR/upstream is empty.
+#   Put the upstream tarball of the kernel in DIR, which is the "orig" tarball of Debian's
+#   source package, into DIR/upstream.tar.xz, and its version into DIR/upstream. If the mirror
+#   does not have it (yet, or any more), use the newest of the series that the mirror has. If
+#   there is none, DIR/upstream is empty.
 # fetch.sh image PACKAGE DIR
-#   The kernel of Debian's package PACKAGE (linux-image-6.1.0-50-amd64) into DIR/image, its
-#   configuration into DIR/config, and "PACKAGE VERSION SUITE" into DIR/source. With
-#   "linux-image-SERIES", that of the newest of the series for amd64, without a flavour. The
-#   suites are those that have the source of the series, see debian-suites, the release that
-#   they belong to, and this machine's release (first, when the name has no series) and its
-#   backports.
+#   Put the kernel of Debian's PACKAGE (linux-image-6.1.0-50-amd64) into DIR/image, its
+#   configuration into DIR/config, and "PACKAGE VERSION SUITE" into DIR/source. For
+#   "linux-image-SERIES", use the newest amd64 kernel of the series without a flavour. Search
+#   the suite of the series (debian-suites), the release that it belongs to, and the backports
+#   of this machine's release. If the name has no series, search this machine's release first.
 # fetch.sh qemu OUT
-#   A QEMU for microvm that can give an AMD guest SUCCOR (9.1 and later): the machine's own if
-#   it can, otherwise that of Debian's backports for this release, which the machine's own
-#   libraries suffice for.
+#   Copy a QEMU for microvm that can give an AMD guest SUCCOR (9.1 or later) to OUT: the
+#   machine's own, else that of Debian's backports for this release, which runs with the
+#   machine's libraries.
 # fetch.sh sparse OUT
-#   A sparse that can parse kernels from 7.0 on (__typeof_unqual__, which their
-#   scripts/checker-valid.sh asks for): the machine's own if it does, otherwise one built from
-#   the source package in Debian's testing, which has it since 0.6.5. Without either, the
-#   machine's own: series.sh skips where it is too old.
+#   Copy a sparse that parses kernels from 7.0 on to OUT. scripts/checker-valid.sh of these
+#   requires __typeof_unqual__, which sparse has since 0.6.5. Use the machine's own, else build
+#   the source of Debian's testing. If neither parses them, OUT is the machine's own, and
+#   series.sh skips trees for which it is too old.
 #
-# apt downloads and checks all of it, in a root of its own in DIR/apt or OUT.apt, see apt.sh.
-# The file that is named last is written last.
+# apt downloads and verifies everything, in a root in DIR/apt or OUT.apt, see apt.sh. The file
+# that is named last is written last.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -43,7 +42,7 @@ fetch_source() {
 		!/^#/ && ($1 == series || $1 == "*") { print $2, $3; exit }' "$here/debian-suites")
 	suite=${row#* }
 	[ "$suite" != - ] ||
-		die "Debian has no source of $series: take a tree with SOURCE=/path/to/linux"
+		die "Debian has no source of $series: give a tree as SOURCE=/path/to/linux"
 	apt=$dir/apt
 	apt_root "${row% *}" "$suite"
 	version=$(newest "$package")
@@ -52,8 +51,8 @@ fetch_source() {
 		other=$(apt-cache -c "$apt/apt.conf" search --names-only \
 			'^linux-source-[0-9]+\.[0-9]+$' |
 			sed 's/^linux-source-\([^ ]*\).*/\1/' | sort -V | tr '\n' ' ')
-		die "$suite has no $package (any more?). It has: ${other:-none}." \
-			"Try TREE= with one of these."
+		die "$suite has no $package (any more?). Try TREE= with one that it has:" \
+			"${other:-none}"
 	fi
 	rm -rf "$dir/unpatched" "$dir/source"
 	unpack "$package" "$version" "$dir/unpack"
@@ -89,7 +88,7 @@ fetch_upstream() {
 	mv upstream.new upstream
 }
 
-# MIRROR SUITE of where an image of $series may be
+# print MIRROR SUITE, one a line, of all suites that may have an image of $series
 image_suites() {
 	[ -n "$series" ] || echo "main $release"
 	awk -v series="$series" '
@@ -104,7 +103,7 @@ image_suites() {
 	echo "main $release-backports"
 }
 
-# the newest amd64 kernel of a series, signed, as it is shipped
+# newest_image SERIES: print the package with its newest signed amd64 kernel
 newest_image() {
 	apt-cache -c "$apt/apt.conf" search --names-only "^linux-image-$1[.0-9a-z+~-]*-amd64\$" |
 		sed 's/ .*//' | grep -vE -- '-(cloud|rt|unsigned)|-dbg' | sort -V | tail -n 1
@@ -121,7 +120,7 @@ fetch_image() {
 	have=
 	while read -r mirror suite; do
 		rm -rf "$apt"
-		# a release that is no more has no lists: the next may do
+		# an archived release has no lists any more: try the next
 		(apt_root "$mirror" "$suite") || continue
 		name=$package
 		[ "$package" != "linux-image-$series" ] || name=$(newest_image "$series")
@@ -141,10 +140,10 @@ fetch_image() {
 	unpack "$name" "$version" "$dir/unpack"
 	set -- "$dir"/unpack/boot/vmlinuz-*
 	if [ ! -e "$1" ]; then
-		# a metapackage names one that has
+		# a metapackage depends on the one with the kernel
 		other=$(apt-cache -c "$apt/apt.conf" show "$name=$version" |
 			sed -n 's/^Depends: .*\(linux-image-[a-z0-9.+~-]*\).*/\1/p' | head -n 1)
-		die "the package $name $version has no kernel in it: give" \
+		die "the package $name $version contains no kernel: use" \
 			"${other:-a linux-image-*, or a file}"
 	fi
 	cp "$1" "$dir/image.new"
@@ -182,7 +181,7 @@ fetch_qemu() {
 	mv "$out.new" "$out"
 }
 
-# parses SPARSE
+# parses SPARSE: return whether it parses __typeof_unqual__
 parses() {
 	! "$1" "$out.test.c" 2>&1 | grep error
 }
@@ -208,7 +207,7 @@ fetch_sparse() {
 		) && parses "$out.source/tree/sparse"; then
 			sparse=$out.source/tree/sparse
 		else
-			echo "testing's sparse cannot be had: $sparse will do for older kernels"
+			echo "cannot fetch or build testing's sparse: using $sparse, for older kernels only"
 		fi
 	fi
 	"$sparse" --version
@@ -223,7 +222,7 @@ source | upstream | image | qemu | sparse)
 	"fetch_$what" "$@"
 	;;
 *)
-	sed -n '3,32s/^# \{0,1\}//p' "$0" >&2
+	sed -n '3,28s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 	;;
 esac

@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # own-tree.sh name SOURCE [CONFIG]
 # own-tree.sh take SOURCE DIR
-# A kernel tree of the user's own: SOURCE is a git work tree, an unpacked tree, or a tarball.
-# It is only read. name prints what it is called here, SERIES~NAME.ID; the series comes from
-# its Makefile, and ID is another for another path or CONFIG. take makes DIR/unpatched a copy
-# of it, without what git ignores or what was built in it, or brings that up to date, and
-# then writes DIR/source ("NAME VERSION PATH"), last and only if something has changed.
-# Exit status 2 when SOURCE is none.
+# SOURCE is the user's own kernel tree: a git work tree, an unpacked tree, or a tarball. It is
+# only read. "name" prints its name here, SERIES~NAME.ID: the series is from its Makefile, and
+# ID depends on the path and CONFIG. "take" copies it to DIR/unpatched, or updates the copy,
+# without files that git ignores or that were built. If something has changed, it then writes
+# DIR/source ("NAME VERSION PATH"), which is written last. Exit status 2 if SOURCE is no
+# kernel tree.
 set -eu
 
 die() {
@@ -20,7 +20,7 @@ is_git() {
 		git -C "$source" rev-parse --verify -q HEAD >/dev/null 2>&1
 }
 
-# the Makefile at the top, of which the first lines have the version
+# print the first lines of the top Makefile, which have the version
 makefile() {
 	if [ -d "$source" ]; then
 		cat "$source/Makefile"
@@ -29,7 +29,7 @@ makefile() {
 	fi 2>/dev/null | head -n 10
 }
 
-# what the copy is made of: another text for another content
+# print a checksum that changes with the content of SOURCE
 state() {
 	if is_git; then
 		git -C "$source" rev-parse HEAD
@@ -46,7 +46,7 @@ state() {
 what=${1:-}
 source=${2:-}
 [ -e "$source" ] || die "there is no such file or directory"
-[ -r "$source" ] || die "cannot be read by $(id -un)"
+[ -r "$source" ] || die "$(id -un) cannot read it"
 if [ -d "$source" ]; then
 	[ -r "$source/Makefile" ] || die "there is no Makefile in it: is it the top of a kernel tree?"
 else
@@ -63,7 +63,7 @@ version=$(echo "$makefile" | awk '
 			printf "%s.%s%s%s\n", value["VERSION"], value["PATCHLEVEL"],
 				value["SUBLEVEL"] != "" ? "." value["SUBLEVEL"] : "", value["EXTRAVERSION"]
 	}')
-[ -n "$version" ] || die "its Makefile has no VERSION and PATCHLEVEL: it is no kernel tree"
+[ -n "$version" ] || die "no kernel tree: its Makefile has no VERSION and PATCHLEVEL"
 series=$(echo "$version" | sed 's/^\([0-9]*\.[0-9]*\).*/\1/')
 source=$(realpath "$source")
 name=$(basename "$source" | sed 's/\.t\(ar\|xz\|gz\).*//' | tr -c 'A-Za-z0-9.\n-' _)
@@ -76,7 +76,7 @@ name)
 		exit 2
 	}
 	[ -z "$config" ] || grep -q '^CONFIG_' "$config" || {
-		echo "CONFIG=$config: not the configuration of a kernel" >&2
+		echo "CONFIG=$config: not a kernel configuration" >&2
 		exit 2
 	}
 	id=$({ echo "$source"; [ -z "$config" ] || cat "$config"; } | cksum | cut -d ' ' -f 1)
@@ -93,19 +93,19 @@ take)
 	if [ -d "$source" ] && ! is_git; then
 		from=$source
 	elif is_git; then
-		# a file that git has may be gone
+		# a file in git's index may have been removed
 		(cd "$source" && git ls-files -z -c -o --exclude-standard | sort -zu |
 			tar -c --null -T - --ignore-failed-read --warning=no-failed-read) |
 			tar -x -C "$dir/new"
 	else
 		tar -xf "$source" -C "$dir/new" --strip-components=1
 	fi
-	[ -r "$from/Kconfig" ] || die "there is no Kconfig in it: it is no kernel tree"
-	# only what differs gets another time, so that only that is compiled again
+	[ -r "$from/Kconfig" ] || die "no kernel tree: there is no Kconfig in it"
+	# Only files that differ get a new time, so only these are compiled again.
 	rsync -rlp --checksum --delete --exclude=/obj --exclude='/obj-*' --exclude=/.git \
 		--exclude='*.o' --exclude='*.a' --exclude='.*.cmd' --exclude=/vmlinux \
 		"$from/" "$dir/unpatched/"
-	# a tree that was built in is none that can be built in another directory
+	# kbuild refuses O= in a tree that was built in place
 	if [ -e "$dir/unpatched/.config" ] || [ -e "$dir/unpatched/include/config" ] ||
 		[ -e "$dir/unpatched/arch/x86/include/generated" ]; then
 		make -s -C "$dir/unpatched" mrproper

@@ -1,12 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # bochs.sh LAB KERNELS LOGS KERNEL SCENARIO...
-# The scenarios under an unmodified KVM-Intel in an L1 that Bochs emulates: the
-# only one of the emulators whose CLFLUSH faults. LOGS gets SCENARIO.KERNEL.log,
-# and L1's own console in bochs.KERNEL.console.
+# Run the scenarios under an unmodified KVM-Intel in L1, which Bochs emulates: of the
+# emulators, only Bochs has a CLFLUSH that faults. LOGS gets SCENARIO.KERNEL.log, and
+# L1's own console in bochs.KERNEL.console.
 #
-# Bochs' clock has nothing to do with that on the wall: only the limit here
-# names what hangs.
+# Bochs' clock is unrelated to real time: only the limit here detects a hang.
 set -u
 
 lab=$1 kernels=$2 logs=$3 kernel=$4
@@ -22,8 +21,8 @@ trap 'exit 143' TERM HUP INT
 mkdir -p "$work/iso/boot/grub"
 l1_initrd "$lab" "$kernels" "$kernel" "$work/iso/boot/initrd"
 cp "$lab/stock.bzImage" "$work/iso/boot/kernel"
-# noxsave: nested in Bochs, CPUID leaf 0xd is empty. reboot=t: a triple fault is
-# how this machine can end by itself.
+# noxsave: nested in Bochs, CPUID leaf 0xd is empty. reboot=t: this machine can end
+# itself only by a triple fault.
 params="console=ttyS0 panic=-1 reboot=t noxsave mce_lab=l1"
 cat >"$work/iso/boot/grub/grub.cfg" <<EOF
 linux /boot/kernel $params mce_machine=broadcast mce_runs="$*"
@@ -37,8 +36,8 @@ grub-mkrescue -o "$work/l1.iso" "$work/iso" >"$work/grub-mkrescue" 2>&1 || {
 	exit 1
 }
 
-# error: action=ignore, as L1 probes for devices and MSRs that are not there;
-# no speaker, as that opens the machine's sound card.
+# error: action=ignore, as L1 probes for devices and MSRs that do not exist.
+# speaker=0, as the plugin opens the machine's sound card.
 cat >"$work/bochsrc" <<EOF
 cpu: model=corei7_haswell_4770, count=1, ips=200000000, reset_on_triple_fault=0
 clock: sync=none
@@ -60,11 +59,11 @@ mkfifo "$work/runs"
 l1_split "$logs" "$kernel" bochs <"$work/runs" &
 reader=$!
 
-# Debian's Bochs has its debugger built in: "c" starts the machine, and the end
-# of input ends Bochs when the machine has stopped.
+# Debian's Bochs has its debugger built in: "c" starts the machine, and Bochs exits at
+# the end of its input, once the machine has stopped.
 echo c | timeout --foreground -k 5 $((200 + $# * wall_limit)) bochs -q -f "$work/bochsrc" \
 	>"$logs/bochs.$kernel.stderr" 2>&1
-# it reads on to the end, unless Bochs never opened the other side
+# The reader ends by itself, unless Bochs never opened the pipe.
 for _ in $(seq 60); do
 	kill -0 "$reader" 2>/dev/null || break
 	sleep 1

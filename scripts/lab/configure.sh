@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # configure.sh [-b CONFIG] TREE OBJ FRAGMENT...
-# Configure the kernel TREE in TREE/OBJ: each FRAGMENT (an absolute path) over the kernel's
-# own tiny.config, and nothing that none of these asks for (allnoconfig); or over CONFIG, a
-# whole configuration, and then what of it the fragments change is printed. Not done again
-# when TREE/OBJ has that configuration and no Kconfig file is newer: a run of kconfig takes
-# as long as it takes to compile a patch. A line can end in "# where there is one". Prints
-# each symbol that did not take, but those of such lines that no Kconfig file of TREE has.
+# Configure the kernel TREE in TREE/OBJ: allnoconfig with the kernel's own tiny.config and each
+# FRAGMENT (an absolute path). With -b, put the fragments over CONFIG, a whole configuration,
+# and print their changes to it. Nothing is done if TREE/OBJ has this configuration and no
+# Kconfig file is newer: a run of kconfig takes as long as compiling a patch. Print each symbol
+# that has no effect. If its line ends in "# where there is one", a symbol may be unknown to
+# the Kconfig files of TREE.
 set -eu
 
 base=
@@ -21,8 +21,8 @@ shift 2
 
 mkdir -p "$obj"
 wanted=$obj/wanted.config
-# older trees have no tiny-base.config; keys and certificates are files of whoever built it, and
-# BTF takes a program of its own
+# Older trees have no tiny-base.config. The files of keys and certificates are not on this
+# machine, and BTF needs another program.
 if [ -n "$base" ]; then
 	changed='SYSTEM_TRUSTED_KEYS|SYSTEM_REVOCATION_KEYS|MODULE_SIG_KEY|DEBUG_INFO_BTF'
 	changed=$changed$(sed -n 's/^CONFIG_\([^=]*\)=.*/|\1/p' "$@" | tr -d '\n')
@@ -34,7 +34,7 @@ else
 		while read -r tiny; do cat "$tiny"; done >"$wanted.new"
 fi
 sed 's/ # where there is one$//' "$@" >>"$wanted.new"
-# another compiler is another configuration
+# another compiler makes another configuration
 echo "# $(gcc --version | head -n 1)" >>"$wanted.new"
 
 if ! cmp -s "$wanted.new" "$wanted" || [ ! -e "$obj/.config" ] ||

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # kernel.sh [-b CONFIG] TREE IMAGE FRAGMENT...
-# Build TREE in TREE/obj, as configure.sh configures it with each FRAGMENT, over CONFIG if it
-# is given, and copy the bzImage to IMAGE. A symbol of FRAGMENT that does not take is an error.
-# When TREE/obj was copied from another tree (objects.sh), only what differs is built.
+# Configure TREE with each FRAGMENT, over CONFIG if given (configure.sh), build it in TREE/obj,
+# and copy the bzImage to IMAGE. A symbol of FRAGMENT that has no effect is an error. If
+# TREE/obj was copied from another tree (objects.sh), only differences are built.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -16,14 +16,14 @@ tree=$1
 image=$2
 shift 2
 
-# neither the caller's flags nor its job server: this is another build
+# do not inherit the flags and job server of the calling make
 unset MAKEFLAGS MFLAGS MAKELEVEL KBUILD_OUTPUT
 cc=gcc
 command -v ccache >/dev/null && cc="ccache gcc"
 
 lost=$("$here/configure.sh" ${base:+-b "$base"} "$tree" obj "$@")
 if [ -n "$lost" ]; then
-	echo "kernel.sh: $tree does not take these symbols of $*" \
+	echo "kernel.sh: these symbols of $* have no effect in $tree" \
 		"(renamed, or a dependency is missing):" >&2
 	echo "$lost" >&2
 	exit 1

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # kvm-emulated.sh LAB KERNELS LOGS KERNEL SCENARIO...
-# What kvm.sh does, and kvm-lacks.sh before it, in a machine with KVM that QEMU emulates with
-# TCG, so that they can be tried without such a machine. It runs the stock kernel, for its
-# KVM, and kvm-init. One level more than tcg.sh, so slower; and no CLFLUSH faults. LOGS gets
+# Run kvm-lacks.sh and kvm.sh in a machine with KVM that QEMU emulates with TCG, to test them
+# without such a machine. The machine runs the stock kernel, for its KVM, and kvm-init. It has
+# one level more than tcg.sh and is slower. CLFLUSH does not fault. LOGS gets
 # SCENARIO.KERNEL.log, and the machine's console in kvm-emulated.KERNEL.console.
 set -u
 
@@ -22,7 +22,7 @@ trap 'exit 143' TERM HUP INT
 qemu=$(command -v qemu-system-x86_64)
 share=usr/share/qemu
 firmware=
-# what a PC boots a kernel with, by whichever directory this QEMU has it in
+# the firmware that boots a kernel on a PC, from whichever directory has it
 for file in bios-256k.bin kvmvapic.bin linuxboot_dma.bin; do
 	for dir in /usr/share/qemu /usr/share/seabios; do
 		[ ! -e "$dir/$file" ] || firmware="$firmware $dir/$file=$share/$file"

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # objects.sh FROM TO
-# Copy what kernel.sh built in FROM, TREE/obj, to TO, which is of the same tree or of a copy
-# in which little has changed since, so that only that is built again. Some of the
-# kernel's own programs (objtool) note the absolute path of their source, and all objects
-# depend on such a program.
+# Copy the objects that kernel.sh built in FROM (TREE/obj) to TO, of the same tree or of a
+# slightly changed copy, so that only changes are built again. Some of the kernel's own programs
+# (objtool) record the absolute path of their source, and all objects depend on them, so these
+# paths are replaced.
 set -eu
 
 from=$(cd "$1" && pwd)
@@ -12,7 +12,7 @@ to=$(cd "$(dirname "$2")" && pwd)/$(basename "$2")
 
 rm -rf "$to" "$to.new"
 cp -a "$from" "$to.new"
-# make does not look at the times of these
+# make ignores the times of .cmd files
 find "$to.new/tools" -name '.*.cmd' \
 	-exec sed -i "s|$from/|$to/|g; s|${from%/*}/|${to%/*}/|g" {} +
 mv "$to.new" "$to"

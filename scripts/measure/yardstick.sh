@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # yardstick.sh
-# Print the seconds that one fixed piece of work takes here, on one CPU: what times are to
-# be read beside, as machines differ by a factor of four.
+# Print how many seconds a fixed piece of work takes on one CPU of this machine. Compare other
+# times with it: machines differ by a factor of four.
 set -eu
 
 start=$(date +%s%N)

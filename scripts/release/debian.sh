@@ -1,14 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # debian.sh DIR PATCHDIR
-# Prove that Debian's kernel package takes what export.sh makes of PATCHDIR for it: that
-# quilt applies it in Debian's source package, without fuzz, that Debian's kernel for amd64
-# is built with it (bzImage: no modules, and no debug information), and that make try calls
-# Debian's own binary affected and that one not. It takes what some 4000 objects take. DIR has the kernel that fetch.sh put
-# there; the source package comes by the same apt root and mirror. A mirror that has
-# none of this version gets the newest of the series that it has, and with none at all it
-# is tried on linux-source, which is the same with Debian's patches applied. Prints
-# KTAP; exit status 1 when a check fails.
+# Test what export.sh makes of PATCHDIR for Debian: quilt must apply it, without fuzz, in
+# Debian's kernel source package, Debian's kernel for amd64 must build with it (bzImage: no
+# modules, no debug information; some 4000 objects), and make try must call Debian's own
+# binary affected and the new one not. DIR is a directory of fetch.sh; the source package comes
+# from the same apt root and mirror. If the mirror does not have this version, the newest of
+# the series is used; if it has none, linux-source, which is the same with Debian's patches
+# applied. Prints KTAP; exit status 1 when a check fails.
 set -eu
 
 # shellcheck source=scripts/fetch/apt.sh
@@ -38,7 +37,7 @@ not_ok() {
 rm -rf "$work"
 mkdir -p "$work" "${log%/*}"
 : >"$log"
-# whoever runs this signs nothing off
+# the user of this script does not sign off the result
 GIT_COMMITTER_NAME=debian GIT_COMMITTER_EMAIL=debian@localhost \
 	scripts/release/export.sh "$series" "$2" debian "$work" >>"$log"
 patches=$work/$series
@@ -55,7 +54,7 @@ if (cd "$work" && source_package "$source" \
 	what="source package $(basename "$work"/*.dsc .dsc | tr _ ' ')"
 	case $what in
 	*" $version") ;;
-	*) what="$what (the mirror has not that of $version)" ;;
+	*) what="$what (the mirror does not have that of $version)" ;;
 	esac
 	dpkg-source -x "$work"/*.dsc "$work/tree" >>"$log" 2>&1 ||
 		not_ok "1 unpack Debian's $what"
@@ -85,7 +84,7 @@ cc=gcc
 command -v ccache >/dev/null && cc='ccache gcc'
 unset MAKEFLAGS MFLAGS MAKELEVEL
 start=$(date +%s)
-# keys and BTF take files and programs of Debian's buildd; none is for the kernel itself
+# Keys and BTF need files and programs of Debian's buildd. The kernel itself needs neither.
 if ! {
 	scripts/config --file obj/.config --enable DEBUG_INFO_NONE --disable DEBUG_INFO \
 		--disable DEBUG_INFO_BTF --disable MODULE_SIG --set-str SYSTEM_TRUSTED_KEYS "" &&
@@ -100,7 +99,7 @@ done
 echo "ok 2 build it under $config $version, amd64: $(grep -cE '^  (CC|AS) ' "$log") objects," \
 	"$(($(date +%s) - start)) s"
 
-# tried NUMBER WANTED KERNEL CONFIG: what make try must come to
+# tried NUMBER WANTED KERNEL CONFIG: the last line of make try must be WANTED
 cd "$repo"
 failed=0
 tried() {

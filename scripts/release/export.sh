@@ -1,24 +1,22 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # export.sh TREE PATCHDIR list|stable|debian OUT
-# Write OUT/TREE: the patches of PATCHDIR on the source of TREE, with what their
-# readers expect.
+# Write OUT/TREE: the patches of PATCHDIR on the source of TREE, in a format for:
 #
-#   list    the whole series as mails for git send-email, the new files of this
-#           repository in them, with a cover letter, and "recipients"
+#   list    the whole series as mails for git send-email, with the new files of this
+#           repository, a cover letter, and "recipients"
 #   stable  the patches that are tagged for stable, as mails, with a cover letter and
 #           "recipients". UPSTREAM= has mainline's commit ids, in the patches' order;
 #           "none" for one that mainline does not have
-#   debian  the same patches with DEP-3 headers, where Debian's kernel package has
-#           them, and "series", the lines for its debian/patches/series
+#   debian  the same patches with DEP-3 headers, at the paths of Debian's kernel
+#           package, and "series", the lines for its debian/patches/series
 #
-# They are the work, and have the Signed-off-by, of whom git takes for the committer.
-# SHA256SUMS lists the files that export wrote: OUT/TREE is replaced whole, and only when there
-# is nothing else in it.
+# Author and Signed-off-by are git's committer. SHA256SUMS lists the written files. An
+# existing OUT/TREE is replaced only if it has no other files.
 set -eu
 
 tree=$1
-# of a tree of the user's own it is SERIES~NAME
+# the name of the user's own tree is SERIES~NAME
 series=${tree%%~*}
 patchdir=$PWD/$2
 for=$3
@@ -48,11 +46,11 @@ if ! ident=$(git -c user.useConfigOnly=true var GIT_COMMITTER_IDENT 2>/dev/null)
 fi
 ident=${ident% * *}
 
-# ---- what is there already
+# ---- an existing OUT/TREE
 
 if [ -e "$out" ] || [ -L "$out" ]; then
 	if [ ! -d "$out" ] || [ -L "$out" ]; then
-		die "$out is no directory: move it away"
+		die "$out is not a directory: move it away"
 	fi
 	strange=$(cd "$out" && {
 		[ ! -e SHA256SUMS ] || LC_ALL=C sha256sum -c --quiet SHA256SUMS 2>/dev/null |
@@ -62,13 +60,13 @@ if [ -e "$out" ] || [ -L "$out" ]; then
 			grep -Fqs "  $file" SHA256SUMS || echo "$file"
 		done
 	} | sort -u | head -n 5 | tr '\n' ' ')
-	[ -z "$strange" ] || die "$out has what export did not write, or what was changed" \
+	[ -z "$strange" ] || die "$out has files that export did not write or that were changed" \
 		"since: ${strange}- move it away and run this again"
 fi
 
 # ---- the series, as commits
 
-# below another make, as series.sh unsets that: TREE is what that made of SOURCE
+# MAKELEVEL, which series.sh unsets: TREE was made from SOURCE already
 MAKELEVEL=${MAKELEVEL:-1} make --no-print-directory -s TREE="$tree" "$PWD/$source/source"
 read -r package version suite <"$source/source"
 set -- "$patchdir"/*.patch
@@ -79,7 +77,7 @@ set -- "$patchdir"/*.patch
 # shellcheck disable=SC2086 # a list of words
 if [ "$for" = stable ] && [ -n "${UPSTREAM:-}" ] &&
 	[ "$(printf '%s\n' $UPSTREAM | grep -Ecx '[0-9a-f]{40}|none')" -ne $# ]; then
-	die "UPSTREAM='$UPSTREAM': it is a commit of 40 hex digits, or none, for each of the $# patches"
+	die "UPSTREAM='$UPSTREAM': give a commit of 40 hex digits, or none, for each of the $# patches"
 fi
 rm -rf "$new"
 mkdir -p "$new" || die "cannot write to ${out%/*}"
@@ -106,7 +104,7 @@ in_work() {
 		-c core.excludesFile= "$@"
 }
 
-# our entry, without files that are not there yet, where the alphabet has it
+# add our entry to MAINTAINERS, in alphabetical order, without files that later patches add
 maintainers() {
 	while read -r tag value; do
 		value=$(echo "$value" | sed "s|Documentation/arch/x86|$documentation|")
@@ -128,7 +126,7 @@ maintainers() {
 		{ print; previous = $0 }' >"$work/MAINTAINERS"
 }
 
-# the patch's new files, as they are in this repository
+# new_files PATCH: add the new files of PATCH from this repository
 new_files() {
 	folder=$(awk -v patch="$1" '!/^#/ && index(patch, $1) { print $2 }' "$here/new-files")
 	[ -n "$folder" ] || return 0
@@ -142,7 +140,7 @@ new_files() {
 	maintainers
 }
 
-# the message with Signed-off-by where maintainer-tip.rst has it, before Cc:
+# message COMMIT ID: print the message, with Signed-off-by before Cc:, as in maintainer-tip.rst
 message() {
 	in_work log -1 --format=%B "$1" >"$work/.git/message"
 	awk -v id="$2" '{ print } NR == 1 && id && id != "none" { print "\ncommit " id " upstream." }' \
@@ -169,10 +167,10 @@ for commit in $commits; do
 		--date="$(in_work log -1 --format=%aI "$commit")"
 done
 
-# ---- as mails, or as Debian has patches
+# ---- as mails, or as Debian's patches
 
-# The table of this series in Documentation/results.md, after a line with the version that
-# was tested. A series that has none there was not tested.
+# Print the tested version, and the table of this series in Documentation/results.md. A series
+# without a table was not tested.
 table() {
 	awk -F ' *[|] *' -v series="$series" '
 		/^## / {
@@ -211,7 +209,7 @@ same() {
 	done
 }
 
-# a cover letter with what is known here in place of @NAMES@
+# print the cover letter with the @NAMES@ replaced
 cover() {
 	table >"$work/.git/table"
 	tested=$(head -n 1 "$work/.git/table")
@@ -244,13 +242,13 @@ mails() {
 		die "cannot write the mails to ${out%/*}: is the disk full?"
 }
 
-# An option of git send-email a line. A series that is not in mainline yet does
-# not go to stable (maintainer-tip.rst). FOR=stable goes there.
+# Write one option of git send-email a line. Only FOR=stable goes to stable: a series
+# that is not in mainline yet does not (maintainer-tip.rst).
 recipients() {
 	mails=$(cd "$new" && find "$PWD" -name '0*.patch' ! -name '0000-*' | sort)
 	(
 		cd "$source/unpatched"
-		# 5.10's warns that there is no git even with --no-git
+		# 5.10's get_maintainer.pl warns about missing git even with --no-git
 		# shellcheck disable=SC2086 # a list of words
 		perl scripts/get_maintainer.pl --no-git --no-git-fallback --roles $mails \
 			2>"$work/.git/complaints"
@@ -300,9 +298,9 @@ if [ "$for" = debian ]; then
 fi
 cat <<EOF
 $out: $count mails and a cover letter, signed off by $ident.
-Read them; then, without --dry-run when that is what you want:
+Read them, test with --dry-run, then send without it:
   xargs -d '\n' -a $out/recipients git send-email --dry-run $out/*.patch
 EOF
 [ -z "$same" ] || echo "$same"
 [ "$for" = list ] || [ -n "${UPSTREAM:-}" ] ||
-	echo "note: stable takes what mainline has: UPSTREAM='ID none' adds the commits, in this order"
+	echo "note: stable takes only commits in mainline: UPSTREAM='ID none' names them, in patch order"

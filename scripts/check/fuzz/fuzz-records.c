@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Which records fuzz.c sends, and when: a function for each WHAT */
+/* The records that fuzz.c sends, and when: a function for each WHAT */
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "fuzz.h"
 
-/* MCACOD: memory scrubbing, data load, instruction fetch, and one that no rule has */
+/* MCACOD: memory scrubbing, data load, instruction fetch, and one without a rule */
 static const unsigned long codes[] = {
 	MCACOD_SCRUB, MCACOD_DATA, MCACOD_INSTR, 0x005,
 };
 
-/* MCi_MISC: a page, a line, what is no physical address, and more than a page */
+/* MCi_MISC: a page, a line, a mode other than physical address, and more than a page */
 static const unsigned long miscs[] = { MISC_PAGE, MISC_LINE, 0x4c, 0x95 };
 
-/* How many are sent of what is random */
+/* The number of records in the random scenarios */
 #define RANDOM_ONES 2000
 #define AGAIN 100
 #define OFF 40
@@ -44,12 +44,12 @@ static bool bits_about(const char *state, bool local, const char *const *questio
 			if (!try_record(state, &each, questions))
 				return false;
 			each.record.status |= MCI_STATUS_UC;
-			/* MISC is not read when it is not valid */
+			/* without MISCV, MISC is not read: one is enough */
 			valid = each.record.status & MCI_STATUS_MISCV ? ARRAY_SIZE(miscs) : 1;
 			for (size_t m = 0; m < valid; m++) {
 				each.misc = miscs[m];
 				for (unsigned long mcg = 0; mcg < BIT(4); mcg++) {
-					/* all have MCIP, which is not counted */
+					/* MCIP is set in all below */
 					if (mcg & MCG_STATUS_MCIP ||
 					    (mcg & MCG_STATUS_LMCES && !local))
 						continue;
@@ -65,7 +65,7 @@ static bool bits_about(const char *state, bool local, const char *const *questio
 
 bool bits(void)
 {
-	/* whether a record is local matters where the page stays, or stayed, mapped */
+	/* a local record makes a difference only if the page stays, or stayed, mapped */
 	static const struct {
 		const char *name;
 		bool local;
@@ -147,7 +147,7 @@ bool about_addresses(void)
 	return true;
 }
 
-/* In half of them, clear the bits that are fatal anyway. */
+/* In half of them, clear or set the bits that would always be fatal. */
 bool random_ones(void)
 {
 	const char *const *questions = bring_into("user");
@@ -179,7 +179,7 @@ bool random_ones(void)
 	return true;
 }
 
-/* The records before are part of the state here, until one has killed the process. */
+/* Earlier records are part of the state here, until one kills the process. */
 bool again(void)
 {
 	const char *const *questions = bring_into("user");
@@ -202,7 +202,7 @@ bool again(void)
 	return questions;
 }
 
-/* ---- when a guest comes and goes */
+/* ---- boot, power-off, offline CPUs and DIMMs */
 
 static const char *const ask_ready[] = { "<", "here", "here", NULL };
 static const char *const see_off[] = { "!", NULL };
@@ -229,7 +229,7 @@ bool boot(void)
 		cr4 = registers ? strstr(registers, "CR4=") : NULL;
 		if (!cr4)
 			return false;
-		/* X86_CR4_MCE: without it, a machine check is the end of the CPU */
+		/* X86_CR4_MCE: without it, a machine check shuts the CPU down */
 		state = strtoul(cr4 + strlen("CR4="), NULL, 16) & 1 << 6 ? "mce" : "no-mce";
 		if (!save_guest("boot"))
 			return false;
@@ -267,7 +267,7 @@ bool power_off(void)
 		registers = ask_monitor("info registers");
 		if (!registers)
 			return false;
-		/* the process that powers off is still in user space, or in the kernel */
+		/* the process that powers off is in user space or in the kernel */
 		state = strstr(registers, "CPL=3") ? "user" : "kernel";
 		if (!save_guest("off"))
 			return false;
@@ -288,7 +288,7 @@ bool offline(void)
 	if (!load_guest("base") || !qmp("cont", NULL) || !ask("offline", "offline 1") ||
 	    !stop_when_idle() || !save_guest("offline"))
 		return false;
-	r[4].record.mcgstatus = MCG_STATUS_MCIP;	/* and what was interrupted cannot go on */
+	r[4].record.mcgstatus = MCG_STATUS_MCIP;	/* no RIPV: the CPU cannot continue */
 	for (size_t i = 0; i < ARRAY_SIZE(r); i++) {
 		r[i].cpu = 1;
 		r[i].record.local = i < 2 || i == 4;
@@ -301,8 +301,8 @@ bool offline(void)
 }
 
 /*
- * Records about a DIMM while the guest unplugs it. The guest is not in a saved state then:
- * QEMU loads no state with another DIMM than it has.
+ * Records about a DIMM while the guest unplugs it. They are not sent to a saved state, because
+ * QEMU cannot load a state with other DIMMs than it has.
  */
 bool unplug(void)
 {

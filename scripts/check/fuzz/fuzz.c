@@ -1,31 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Machine checks that no sane VMM sends, at one guest, one after the other.
+ * Send machine checks that no sane VMM sends to a guest, one at a time.
  *
  *   fuzz [-v RECORD] -d DISK -s SEED -k KERNEL -i INITRD -z ZERO WHAT
  *
- * DISK is an empty qcow2 image: the guest, under QEMU TCG, is brought into a state, which
- * is saved there, and gets each record in just that state. ZERO is the physical address of
- * the kernel's zero page. Prints for each record, with what became of the guest,
+ * The guest runs under QEMU TCG. It is brought into a state, which is saved on DISK, an empty
+ * qcow2 image. Before each record, that state is loaded. ZERO is the physical address of the
+ * kernel's zero page. For each record, print
  *
  *   fuzz: WHAT STATE RECORD -> OUTCOME
  *
- * RECORD is STATUS:MCGSTATUS:MISC:NAME-OF-ADDRESS; with -v, only that one is sent, and the
- * console is shown. OUTCOME is panic:WHY, oops:WHY, reset, hang, or lives, with the answers
- * of the guest since: SIGBUS, death of a process. WHY is from the kernel's message. WHAT is
- * one of:
+ * RECORD is STATUS:MCGSTATUS:MISC:NAME-OF-ADDRESS; with -v, send only that one, and print the
+ * console. OUTCOME is panic:WHY, oops:WHY, reset, hang, or lives with the guest's answers
+ * (SIGBUS, death of a process). WHY is from the kernel's message. WHAT is one of:
  *
  *   bits      all combinations of the bits that grading looks at, about the one page
  *             that is in use
- *   address   sane records about addresses that are not
- *   random    random ones, of that and more, from SEED
- *   again     the same page again and again
+ *   address   sane records about unusual addresses
+ *   random    random records, with any bits and addresses, from SEED
+ *   again     repeated records about the same page
  *   boot      sane records while the guest boots
- *   off       while it powers off
- *   offline   on a CPU that is offline
- *   unplug    about a DIMM that is being unplugged
+ *   off       sane records while the guest powers off
+ *   offline   records on an offline CPU
+ *   unplug    records about a DIMM while it is unplugged
  *
- * Exit status: 0, 1 when something went wrong (it prints what), 2 for bad arguments.
+ * Exit status: 0, 1 after an error (which is printed), 2 for bad arguments.
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -77,12 +76,12 @@ bool save_guest(const char *state)
 	return reply && (!reply[0] || lab_error("savevm %s: %s", state, reply));
 }
 
-/* Bring the guest back to where it was saved. It is stopped then. */
+/* Load the saved state of the guest, which is stopped then. */
 bool load_guest(const char *state)
 {
 	const char *reply;
 
-	/* a machine that is powered off has to be another one first */
+	/* a machine that is powered off must be reset first */
 	if (vm.powered_off) {
 		forget();
 		if (!qmp("system_reset", NULL))
@@ -92,18 +91,18 @@ bool load_guest(const char *state)
 				return false;
 	}
 	forget();
-	/* QEMU would have it run at once if it runs now */
+	/* loadvm in a running machine would let it run at once */
 	if (!qmp("stop", NULL))
 		return false;
 	reply = ask_monitor("loadvm %s", state);
 	if (!reply || reply[0])
 		return lab_error("loadvm %s: %s", state, reply ?: "no answer");
-	/* earlier output is not about this record */
+	/* discard output from before this record */
 	forget();
 	return drain_console();
 }
 
-/* As inject(), but ignore QEMU's reply: the CPU may have no machine checks yet. */
+/* As inject(), but ignore QEMU's reply: the guest may not have enabled machine checks yet. */
 bool send_record(const struct sent *r)
 {
 	return ask_monitor("mce %s%d %d %#lx %#lx %#lx %#lx",
@@ -117,10 +116,10 @@ bool at_end(void)
 }
 
 /*
- * Send @questions to the guest, one after the other, and wait for each answer. "<" waits for
- * the answer to one that was sent before. "!" waits for the guest's power-off. "~" waits
- * until all records so far are handled, as wait_until_records_handled() does. The guest may
- * report a SIGBUS at any time.
+ * Send @questions to the guest, one at a time, and wait for each answer. "<" waits for the
+ * answer to an earlier question. "!" waits for the guest's power-off. "~" waits until all
+ * records so far are handled, as wait_until_records_handled() does. The guest may report a
+ * SIGBUS at any time.
  */
 void wait_for_end(const char *const *questions)
 {
@@ -128,7 +127,7 @@ void wait_for_end(const char *const *questions)
 		.record = optional.record, .misc = MISC_PAGE, .addr = NO_MEMORY_HERE,
 	};
 
-	/* the answer to "<" is how a load ended, which is not compared */
+	/* the answer to "<" is the result of a load, which is not compared */
 	vm.prefix = **questions == '<' ? NULL : "";
 	for (; *questions && !at_end() && !vm.timed_out; questions++) {
 		bool asked = !strchr("<!~", **questions);
@@ -172,8 +171,8 @@ void print_outcome(const char *state, const struct sent *r)
 }
 
 /*
- * Send @r to the guest in the state that was saved as @saved, and print what became of it
- * when it has answered all of @questions. The state is printed as @state.
+ * Send @r to the guest in the saved state @saved, ask all of @questions, and print the outcome,
+ * with @state as the name of the state.
  */
 bool try_record_in(const char *saved, const char *state, const struct sent *r,
 		   const char *const *questions)
@@ -186,7 +185,7 @@ bool try_record_in(const char *saved, const char *state, const struct sent *r,
 		return false;
 	wait_for_end(questions);
 	print_outcome(state, r);
-	/* it did what there was to do: nothing stands in the way of the next */
+	/* the outcome is printed: prepare for the next record */
 	vm.oops_over = false;
 	vm.timed_out = false;
 	vm.deadline_ms = now_ms() + HANG_MS;
@@ -200,7 +199,7 @@ bool try_record(const char *state, const struct sent *r, const char *const *ques
 
 /* ---- the states that a guest can be in */
 
-/* Stop the guest when its first CPU has nothing to do. */
+/* Stop the guest when its first CPU is idle. */
 bool stop_when_idle(void)
 {
 	for (;;) {
@@ -218,7 +217,7 @@ bool stop_when_idle(void)
 	}
 }
 
-/* Stop the guest while a process spins in user mode that asked for an early SIGBUS. */
+/* Stop the guest while a process that asked for an early SIGBUS spins in user mode. */
 static bool stop_in_target(void)
 {
 	int cpu;
@@ -230,9 +229,9 @@ static bool stop_in_target(void)
 }
 
 /*
- * Stop the guest while its kernel loads from the page, by an instruction that has a fixup.
- * In an unpatched kernel the fixup may have run already, as the page is not in its direct
- * map. Then *@spins is false.
+ * Stop the guest while its kernel loads from the page, by an instruction that has a fixup. In
+ * an unpatched kernel the page is not in the direct map, and the fixup may have run already.
+ * Then *@spins is false.
  */
 static bool stop_in_load(bool *spins)
 {
@@ -264,8 +263,8 @@ static const char *const ask_hit[] = { "here", "here", "~", "hit", "here", NULL 
 static const char *const after_load[] = { "<", "here", "here", NULL };
 
 /*
- * Bring the guest from the state "base" into @state, and save it by that name. Returns what
- * to ask then, or NULL when that failed.
+ * Bring the guest from the state "base" into @state, and save it by that name. Returns the
+ * questions for that state, or NULL on failure.
  */
 const char *const *bring_into(const char *state)
 {
@@ -307,7 +306,7 @@ static const struct scenario all[] = {
 
 static const struct scenario *scenario;
 
-/* Have QEMU go on when the guest ends. Save the guest as "base", and run the scenario. */
+/* Keep QEMU running when the guest ends. Save the guest as "base", and run the scenario. */
 static bool run(void)
 {
 	/* wait_for_end() looks for the kernel's messages on the console */
@@ -373,7 +372,7 @@ int main(int argc, char **argv)
 	snprintf(drive, sizeof(drive), "if=none,format=qcow2,cache=unsafe,file=%s", disk);
 	s = *scenario;
 	s.run = run;
-	/* a kernel that panics stays as it is; "boot" counts lines */
+	/* panic=0: no reboot after a panic; loglevel=7: "boot" counts lines */
 	s.kernel_args = "panic=0 loglevel=7";
 	what = s.name;
 	return run_scenario(&machine, &s, kernel, initrd, BOOT_S);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* One record at one guest in a known state (fuzz.c), and which records (fuzz-records.c) */
+/* Send a record to a guest in a known state (fuzz.c), and choose the records (fuzz-records.c) */
 #ifndef SCRIPTS_FUZZ_H
 #define SCRIPTS_FUZZ_H
 
@@ -7,7 +7,7 @@
 
 #define RAM (96 * MB)
 
-/* How long a guest may take over one record before it counts as hung */
+/* How long a guest may take for one record before it counts as hung */
 #define HANG_MS 20000
 
 struct sent {

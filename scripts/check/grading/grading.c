@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Grades every machine check record that the rules of severity.c tell apart,
- * in every context, by the unpatched and by the patched tree (grading.sh links
- * both in).
+ * Grade every machine check record that the rules of severity.c distinguish, in every
+ * context, by the unpatched and by the patched tree (grading.sh links both in).
  *
  *   grading VERSION
  *
- * Prints three tests in KTAP:
+ * Print three tests in KTAP:
  *   - on bare metal, both give the same grade, the same reason, and the same flags for
  *     do_machine_check();
- *   - in a guest, where the page is none that was left in the direct map, or the access is
- *     not by the direct map, too;
- *   - in a guest, in an access to such a page by the direct map, they differ in exactly the
- *     records of may_differ(), each of which is recoverable patched, without a flag.
- * The third is also the proof that this program can see a difference. Exit
- * status 1 when one fails.
+ *   - in a guest, too, unless it is an access by the direct map to a page that was left
+ *     there;
+ *   - in a guest, for such an access, only the records of may_differ() differ. Patched, each
+ *     is recoverable, without a flag.
+ * The third also proves that this program can detect a difference. Exit status 1 if a test
+ * fails.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +28,7 @@ struct cpu boot_cpu_data;
 struct cfg mca_cfg;
 struct flags mce_flags;
 
-/* ---- what is walked through */
+/* ---- the CPUs, records, instructions and pages to combine */
 
 static const struct {
 	unsigned int vendor, model, stepping;
@@ -47,12 +46,12 @@ static const struct {
 	{ X86_VENDOR_AMD, 1, 1, .succor = true, .overflow_recov = true, .smca = true,
 	  .mcax = true },
 	{ X86_VENDOR_HYGON, 1, 1, .succor = true, .overflow_recov = true, .smca = true },
-	/* a VMM that leaves MCG_SER_P to an AMD guest */
+	/* under a VMM that gives MCG_SER_P to an AMD guest */
 	{ X86_VENDOR_AMD, 1, 1, .ser = true, .succor = true, .overflow_recov = true },
 };
 
 /*
- * Bits of MCi_STATUS that either vendor's rules look at. They share three bits:
+ * The bits of MCi_STATUS that each vendor's rules look at. Three bits have two meanings:
  * 55 is AR of Intel and TCC of AMD, 44 and 43 are part of Intel's counter.
  */
 static const u64 intel_bits[] = {
@@ -67,7 +66,7 @@ static const u64 amd_bits[ARRAY_SIZE(intel_bits)] = {
 
 /*
  * Error codes of SDM Vol. 3B, "Interpreting Machine Check Error Codes": those
- * that a rule names, their neighbours, and the patrol scrub code of Skylake.
+ * in a rule, their neighbours, and the patrol scrub code of Skylake.
  */
 static const u64 codes[] = {
 	0, 1, MCACOD_SCRUB, MCACOD_SCRUB | 0xf, MCACOD_L3WB, MCACOD_DATA, MCACOD_DATA + 1,
@@ -93,14 +92,14 @@ static const u64 mcg_bits[] = {
 #define SAFE_COPY EX_HANDLER_FAULT
 #endif
 
-/* Before Linux 6.1, AMD's rules asked for overflow recovery, and left SMCA to a MSR. */
+/* Before Linux 6.1, AMD's rules required overflow recovery, and read an MSR for SMCA. */
 #if AMD_BY_OVERFLOW
 #define AMD_RECOVERS (mce_flags.overflow_recov && !mce_flags.smca)
 #else
 #define AMD_RECOVERS mce_flags.succor
 #endif
 
-/* The page that the record is about, in the direct map, and the page after */
+/* The bad page, in the direct map, and the page after it */
 #define BANK_ADDR 0x7654321000UL
 #define PAGE_IN_MAP (BANK_ADDR + KERNEL_STARTS)
 #define ELSEWHERE (PAGE_IN_MAP + PAGE_SIZE)
@@ -110,7 +109,7 @@ static const struct {
 	unsigned int opcode;
 	bool modrm;
 	unsigned long operand, si, di;
-	bool direct;		/* the page is accessed by the direct map, or may be */
+	bool direct;		/* may access the page by the direct map */
 } instructions[] = {
 	{ 0x01, true, PAGE_IN_MAP + 0x123, 0, 0, true },
 	{ 0x8b, true, USER, 0, 0, false },		/* MOV from user space */
@@ -167,14 +166,14 @@ static bool same_result(void)
 	       before.kflags == after.kflags;
 }
 
-/* Or like it: it has Intel's rules, and address modes in MCi_MISC. */
+/* Zhaoxin has Intel's rules, and address modes in MCi_MISC. */
 static bool is_intel(void)
 {
 	return boot_cpu_data.x86_vendor == X86_VENDOR_INTEL ||
 	       boot_cpu_data.x86_vendor == X86_VENDOR_ZHAOXIN;
 }
 
-/* An access, in the kernel, by the direct map to a page that was left there */
+/* A kernel access by the direct map to a page that was left there */
 static bool may_differ(const struct mce *m, bool has_regs, int i, int page)
 {
 	const u64 load = MCI_STATUS_VAL | MCI_STATUS_EN | MCI_STATUS_UC | MCI_STATUS_S |
@@ -185,13 +184,13 @@ static bool may_differ(const struct mce *m, bool has_regs, int i, int page)
 	if ((m->cs & 3) == 3 || !has_regs || (m->mcgstatus & mcg) != mcg ||
 	    !instructions[i].direct || !pages[page].left || !(m->status & MCI_STATUS_ADDRV))
 		return false;
-	/* mce_read_aux() clears the bits below MCi_MISC's LSB: another page then */
+	/* mce_read_aux() clears the bits below MCi_MISC's LSB, which gives another page */
 	if (mca_cfg.ser && m->status & MCI_STATUS_MISCV && (pages[page].misc & 0x3f) > PAGE_SHIFT)
 		return false;
 	if (m->cpuvendor == X86_VENDOR_AMD ? !AMD_RECOVERS :
 	    !mca_cfg.ser || (m->status & mask) != load)
 		return false;
-	/* trees after 6.1 take an address on AMD only with data that is marked as poison */
+	/* trees after 6.1 use an address on AMD only if the data is marked as poison */
 	if (AMD_NEEDS_POISON && m->cpuvendor == X86_VENDOR_AMD &&
 	    !(m->status & MCI_STATUS_POISON))
 		return false;
@@ -223,7 +222,7 @@ static void note_change(void)
 	}
 }
 
-/* What unpatched kernels panic with, and patched ones must not. 5.10 has no words for AMD. */
+/* Reasons for a panic only in unpatched kernels. 5.10 has none for AMD. */
 static const char load_in_kernel[] = "Data load in unrecoverable area of kernel";
 static const char amd_in_kernel[] = "Uncorrected unrecoverable error in kernel context";
 
@@ -246,7 +245,7 @@ static void one(const struct mce *m, bool has_regs, bool is_excp, int i, int pag
 		return;
 	}
 	note_change();
-	/* some were recoverable before: in SEAM mode, or with a fixup for machine checks */
+	/* some are recoverable unpatched: in SEAM mode, or with a fixup for machine checks */
 	wrong[2] += before.grade < MCE_AR_SEVERITY || after.grade != MCE_AR_SEVERITY ||
 		    after.kflags;
 }
@@ -262,7 +261,7 @@ static void all_contexts(struct mce *m, int page, bool has_regs, bool is_excp)
 		world.modrm = instructions[i].modrm;
 		world.operand = instructions[i].operand;
 		for (world.fixup = 0; world.fixup < FIXUPS; world.fixup++) {
-			/* all of all take long: not all fixups of all copies */
+			/* to save time, try all fixups only with the first instruction */
 			if (i && world.fixup != NO_FIXUP && world.fixup != USER_COPY &&
 			    world.fixup != SAFE_COPY)
 				continue;
@@ -325,9 +324,9 @@ static const char *name_of(int grade)
 int main(int argc, char **argv)
 {
 	static const char *const tests[] = {
-		"not in a guest: no record is graded, explained or flagged otherwise",
-		"in a guest, no stray access to a page left in the direct map: likewise",
-		"in a guest, a stray access to a page left in the direct map: what panics recovers",
+		"on bare metal: every record has the same grade, reason and flags",
+		"in a guest, no stray access to a page left in the direct map: the same",
+		"in a guest, a stray access to a page left in the direct map: recovers, no panic",
 	};
 	bool failed = false;
 
@@ -339,7 +338,7 @@ int main(int argc, char **argv)
 		choose_cpu(cpu);
 		for (int guest = 0; guest < 2; guest++) {
 			world.hypervisor = guest;
-			/* who does not look at the page needs no more than the worst */
+			/* bare metal ignores whether the page was left: the first is enough */
 			for (size_t p = 0; p < (guest ? ARRAY_SIZE(pages) : 1); p++)
 				all_records(p);
 		}

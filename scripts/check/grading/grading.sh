@@ -1,20 +1,20 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # grading.sh DIR
-# Compile severity.c of DIR/unpatched and of DIR/patched, each as it is, into one
-# user-space program, and have that grade every record that the rules tell apart
-# by both. Prints KTAP; exit status 1 when they differ where they must not.
+# Compile the unchanged severity.c of DIR/unpatched and of DIR/patched into one
+# user-space program. It grades, by both, every record that the rules distinguish.
+# Prints KTAP; exit status 1 if grades differ that must be equal.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 dir=$1
 out=$dir/grading
 graded=
-trap '[ -n "$graded" ] || echo "not ok - grading: what is above went wrong with severity.c in $dir"' EXIT
+trap '[ -n "$graded" ] || echo "not ok - grading: cannot compile severity.c of $dir, see above"' EXIT
 rm -rf "$out"
 mkdir -p "$out"
 
-# definition FUNCTION FILE...: if there is one
+# definition FUNCTION FILE...: print it, if there is one
 definition() {
 	name=$1
 	shift
@@ -24,7 +24,7 @@ definition() {
 		/^}/ { on = 0 }' "$@"
 }
 
-# side NAME: NAME.o with the one symbol NAME_severity, and constants.h
+# side NAME: build NAME.o, with the only symbol grade_NAME, and NAME.constants.h
 side() {
 	arch=$dir/$1/arch/x86
 	mce=$arch/kernel/cpu/mce

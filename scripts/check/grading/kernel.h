@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What severity.c of any tree needs of the kernel around it, so that it compiles
- * in user space. Constants and small functions come from the tree itself
- * (grading.sh puts them before and after this file); what depends on the machine
- * is asked of struct world.
+ * The parts of a kernel that severity.c of any tree needs to compile in user
+ * space. Constants and small functions come from the tree itself (grading.sh puts
+ * them before and after this file). struct world has the state of the machine.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,7 +26,7 @@ typedef uint64_t u64;
 #define IS_ENABLED(option) 1
 #define CONFIG_MEMORY_FAILURE 1
 
-/* No rule has these models but the patrol scrub quirk of Skylake. */
+/* Only the patrol scrub quirk of Skylake looks at the model. */
 #define INTEL_SKYLAKE_X 0x55
 #define INTEL_FAM6_SKYLAKE_X INTEL_SKYLAKE_X
 
@@ -35,12 +34,12 @@ struct pt_regs {
 	unsigned long ip, si, di;
 };
 
-/* One machine, what its CPU was doing, and what is known of the page. */
+/* The machine, the interrupted instruction, and the page. */
 struct world {
 	bool hypervisor;
 	int fixup;		/* EX_TYPE_..., EX_HANDLER_... of the instruction */
-	unsigned int opcode;	/* MOV or anything */
-	bool modrm;		/* it has an operand, and no string instruction's */
+	unsigned int opcode;
+	bool modrm;		/* it has a ModRM operand: no string instruction */
 	unsigned long operand;	/* the address that it accesses */
 	u64 bank_addr, bank_misc;
 	bool left;		/* the page at bank_addr was left in the direct map */
@@ -73,7 +72,7 @@ int grade_patched(struct mce *m, struct pt_regs *regs, char **msg, bool is_excp)
 
 #ifdef GRADES_SIDE
 
-#define cpu_feature_enabled(feature) (world.hypervisor)	/* one is asked for */
+#define cpu_feature_enabled(feature) (world.hypervisor)	/* the only one used */
 
 static inline void instrumentation_begin(void) { }
 static inline void instrumentation_end(void) { }

@@ -1,14 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # kunit.sh TREE TOOL LOG
-# Build the KUnit suite into the guest's kernel of TREE, a kernel tree with the patches that
-# kernel.sh built, and have its own kunit.py, or that of the tree TOOL where its own
-# knows no --qemu_args, run it as a guest and on bare metal, that is with the hypervisor bit of
-# CPUID set and clear. What kunit.py would build takes ten times as long: plain.sh does it,
-# and here .kunitconfig has to be one that kunit.py takes. Prints KTAP, one line a case. In
-# the directory LOG are, afterwards, build.log, and for guest and bare: .log, what the
-# kernel printed, .kunit, what kunit.py made of it, and .cases, verdict and name of each. Exit
-# status 1 when a case fails or does not run.
+# Build the KUnit suite into the guest's kernel of TREE, a patched kernel tree that kernel.sh
+# built. Run it by kunit.py as a guest and on bare metal, that is, with the hypervisor bit of
+# CPUID set and clear. If TREE's own kunit.py has no --qemu_args, use that of the tree TOOL.
+# kunit.py would build its own kernel, which takes ten times as long: plain.sh does that. Here,
+# kunit.py only has to accept .kunitconfig. Prints KTAP, one line a case. The directory LOG
+# gets build.log, and for guest and bare: .log, the console; .kunit, the output of kunit.py;
+# .cases, the verdict and name of each case. Exit status 1 if a case fails or does not run.
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -20,7 +19,7 @@ number=0
 failed=0
 
 if ! { mkdir -p "$log" && log=$(cd "$log" && pwd) && tree=$(cd "$tree" && pwd); }; then
-	echo "not ok - kunit: there is no $tree, or no way to write to $log"
+	echo "not ok - kunit: $tree does not exist, or $log cannot be written"
 	exit 1
 fi
 trap 'exit 130' INT
@@ -32,7 +31,7 @@ result() {
 	echo "$1 $number $2"
 }
 
-# new files, which the patches do not have; a changed time has them compiled again
+# copy new files, which are not in the patches; make compiles those with a changed time
 (cd "$repo" && find arch -type f) | while read -r file; do
 	cmp -s "$repo/$file" "$tree/$file" ||
 		cp --remove-destination "$repo/$file" "$tree/$file"
@@ -55,14 +54,14 @@ kunit() (
 	PATH=$here/tcg:$PATH exec ./tools/testing/kunit/kunit.py "$sub" --arch=x86_64 "$@"
 )
 
-# the guest's kernel and the suite, which is not in .kunitconfig alone
+# build the guest's kernel with the suite
 build() {
 	obj=$tree/obj-kunit
 	[ -d "$obj" ] || "$here/../../lab/objects.sh" "$tree/obj" "$obj" ||
 		return 1
-	# the file comes last, so that what was interrupted is done again
+	# the file is written last, so that an interrupted run is repeated
 	if [ ! -e "$obj/has-the-suite" ]; then
-		# newer trees do not run it by themselves without the other one
+		# newer trees do not run the suite at boot without the second symbol
 		sed -i '/MCE_GUEST_KUNIT_TEST/d; /KUNIT_AUTORUN_ENABLED/d' "$obj/.config" &&
 			printf 'CONFIG_%s=y\n' MCE_GUEST_KUNIT_TEST KUNIT_AUTORUN_ENABLED \
 				>>"$obj/.config" &&
@@ -73,8 +72,7 @@ build() {
 	make -C "$tree" O=obj-kunit CC="$cc" -j"$(nproc)" bzImage
 }
 
-# cases FILE: "ok|not ok" and the name of each case in a log of the kernel, with what
-# was skipped of it
+# cases FILE: print "ok|not ok" and the name of each case in a kernel log, and why it was skipped
 cases() {
 	sed 's/^\[ *[0-9.]*\] //' "$1" | awk '
 		/^ *# [a-z0-9_]+: skipped: / { reason = $0; sub(/.*skipped: /, "", reason) }
@@ -118,8 +116,8 @@ for cpu in guest bare; do
 	bare) flags=,-hypervisor is='bare metal' ;;
 	esac
 	rm -f "$tree/obj-kunit/test.log" "$log/$cpu".*
-	# 1G mappings take the CPU flag, and a gigabyte without holes. On a busy machine,
-	# the emulated timer can be late for the check of it at boot.
+	# 1G mappings need the CPU flag, and a gigabyte without holes. no_timer_check: on a
+	# busy machine, the emulated timer can be too late for the check at boot.
 	kunit exec --build_dir=obj-kunit --timeout=120 --kernel_args="panic=-1 oops=panic no_timer_check" \
 		--qemu_args="-cpu qemu64,+pdpe1gb$flags -m 3072" >"$log/$cpu.kunit" 2>&1 </dev/null
 	status=$?
@@ -138,7 +136,7 @@ for cpu in guest bare; do
 		result 'not ok' "kunit, $cpu: the suite takes this for $is"
 	elif ! grep -q 'grade_' "$log/$cpu.cases" || ! grep -q 'nospec_' "$log/$cpu.cases"; then
 		result 'not ok' "kunit, $cpu: both suites are run"
-	# 6.1 does not say when a parameter is skipped
+	# 6.1 does not report a skipped parameter
 	elif ! grep -q '# nospec_page_tables: pfn .* in a 1G mapping$' "$log/$cpu.log"; then
 		result 'not ok' "kunit, $cpu: there is a page in a 1G mapping to test"
 	fi

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # mutate.sh SERIES DIR TOOL [NAME]
-# Break the kernel tree DIR/patched, of that SERIES, in each of the ways that the table
-# `mutations` lists for it, or in the one called NAME, and see whether the KUnit suite
-# notices, in the case that the table names. TOOL is as for kunit.sh. Prints KTAP; exit
-# status 1 when a mutant survives, 2 when there is no such mutation.
+# Break the kernel tree DIR/patched of SERIES in each way that the table `mutations` lists for
+# it, or only in the way NAME. The KUnit suite must fail in the case that the table names.
+# TOOL is as for kunit.sh. Prints KTAP; exit status 1 if a mutant survives, 2 if there is no
+# such mutation.
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -20,7 +20,7 @@ trap 'rm -rf "$tree"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-# those of this tree: name, file, where, case, script
+# the rows for this tree: name, file, where, case, script
 mutations=$(awk -F '\t' -v series="$series" -v name="$name" -v OFS='\t' '
 	/^#/ || !NF { next }
 	$2 != "all" && index("," $2 ",", "," series ",") == 0 { next }
@@ -39,28 +39,28 @@ result() {
 	echo "$1 $number $2"
 }
 
-# suite: run it; its word is in $log
+# suite: run it, with its results in $log
 suite() {
 	rm -rf "$log"
 	mkdir -p "$log"
 	"$here/kunit.sh" "$tree" "$tool" "$log" >"$log/ktap"
 }
 
-# noticed CPU CASE: CASE did not pass, or the run ended in it
+# noticed CPU CASE: return whether CASE failed, or the run ended in it
 noticed() {
 	[ -e "$log/$1.cases" ] && grep -q "^not ok [0-9]* kunit, $1: " "$log/ktap" || return
 	if grep -qx "\(not \)\?ok	$2\( .*\)\?" "$log/$1.cases"; then
 		grep -qx "not ok	$2" "$log/$1.cases"
 	else
-		# what comes after the last case, when nothing is broken
+		# the case that follows the last one in an unbroken run
 		sed "1,$(wc -l <"$log/$1.cases")d" "$tree/$1.cases" | head -n 1 |
 			grep -qx "ok	$2\( .*\)\?"
 	fi
 }
 
-# objects that are there need not be built again
+# reuse objects
 if ! "$here/../../build/apply.sh" "$dir/patched" "$tree" >/dev/null; then
-	echo "not ok - mutate: no copy of $dir/patched to break"
+	echo "not ok - mutate: cannot copy $dir/patched"
 	exit 1
 fi
 for obj in obj-kunit obj; do
@@ -101,7 +101,7 @@ while IFS='	' read -r id file where case script; do
 		diff "$dir/patched/$file" "$tree/$file" | sed 's/^/# /'
 		grep -A 20 '^not ok' "$log/ktap" | sed 's/^/# /'
 	fi
-	# as new, so that it is compiled again
+	# with a new time, so that it is compiled again
 	rm "$tree/$file"
 	cp "$dir/patched/$file" "$tree/$file"
 done <<END

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # plain.sh TREE LOG
-# The KUnit suite as people call it: kunit.py of TREE, a kernel tree with the patches,
-# builds a kernel of .kunitconfig alone and runs it, as a guest. That takes a build from
-# nothing; kunit.sh has the cases one by one. Prints KTAP; LOG/plain.log is what kunit.py
-# printed. Exit status 1 when a case fails or none is run.
+# Run the KUnit suite as its users do: "kunit.py run" of TREE, a kernel tree with the patches,
+# builds a kernel from .kunitconfig alone, from scratch, and runs it as a guest. kunit.sh
+# reports single cases. Prints KTAP; LOG/plain.log is the output of kunit.py. Exit status 1 if
+# a case fails or none runs.
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -20,7 +20,7 @@ if ! { mkdir -p "$log" && log=$(cd "$log" && pwd) &&
 	cp --remove-destination "$repo"/arch/x86/kernel/cpu/mce/.kunitconfig \
 		"$repo"/arch/x86/kernel/cpu/mce/*.[ch] "$tree/arch/x86/kernel/cpu/mce/" &&
 	cd "$tree"; }; then
-	echo "not ok 1 $label: there is no $tree, or no way to write to it and to $log"
+	echo "not ok 1 $label: $tree does not exist, or it or $log cannot be written"
 	exit 1
 fi
 if [ ! -e tools/testing/kunit/qemu_configs/x86_64.py ]; then

@@ -1,9 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # lint.sh TREE
-# Check our own C, shell, Python and tables with the tools of the kernel in TREE: what does not
-# depend on which kernel that is. Prints KTAP; exit status 1 when a check fails. The patches
-# for a kernel are for series.sh to check.
+# Check our own C, shell, Python and tables, which do not depend on a kernel, with the tools of
+# the kernel in TREE. series.sh checks the patches. Prints KTAP; exit status 1 if a check fails.
 set -u
 
 # shellcheck source=scripts/lib.sh
@@ -16,18 +15,18 @@ output=$(mktemp)
 trap 'rm -f "$output"' EXIT
 trap 'exit 130' INT TERM HUP
 
-# what is for user space; the hook and the KUnit suite are for the kernel, which compiles
-# them, and grading.c for that which grading.sh puts around it
+# Compile user-space programs. The hook and the KUnit suite are compiled with the kernel, and
+# grading.c by grading.sh.
 compile() {
 	gcc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -fsyntax-only "$@"
 }
 
-# the lab's patches need no Signed-off-by: nobody sends them
+# the lab's patches are never sent, and have no Signed-off-by
 checkpatch() {
 	(cd "$tree" && perl scripts/checkpatch.pl --strict --no-summary --terse --no-signoff "$@")
 }
 
-# py_compile does the same, and leaves a __pycache__
+# not py_compile, which leaves a __pycache__
 parse() {
 	python3 -W error -c 'import ast, pathlib, sys
 ast.parse(pathlib.Path(sys.argv[1]).read_bytes(), sys.argv[1])' "$1"

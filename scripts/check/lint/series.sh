@@ -1,18 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # series.sh DIR PATCHDIR SPARSE [PART...]
-# Check the series that export.sh makes of PATCHDIR for the kernel in DIR/unpatched, as its
-# readers will, PART after PART; without one, all in this order:
+# Check the series that export.sh makes of PATCHDIR for the kernel in DIR/unpatched, as
+# reviewers do. Run each PART, or all in this order:
 #
 #   mails	git am to Debian's source and upstream's tarball, checkpatch --strict on each
-#	mail, its changelog, and where set_mce_nospec() is called
+#	mail, its changelog, and the callers of set_mce_nospec()
 #   builds	each patch built on those before it, with gcc's W=1 and sparse
 #   configs	all of it under the configurations in "configs"
 #   words	kernel-doc, the documentation, and the size of what was added
 #
-# mails leaves DIR/mails, and builds or configs DIR/series, for those that follow. DIR has
-# unpatched and patched as guest kernels built by the Makefile, and perhaps the upstream
-# tarball. Prints KTAP; exit status 1 when a check fails.
+# mails leaves DIR/mails for the next parts, and builds or configs leave DIR/series. DIR has
+# the trees unpatched and patched as the Makefile built them, and perhaps the upstream
+# tarball. Prints KTAP; exit status 1 if a check fails.
 set -u
 
 # shellcheck source=scripts/lib.sh
@@ -37,23 +37,23 @@ cc=gcc
 command -v ccache >/dev/null && cc='ccache gcc'
 unset MAKEFLAGS MFLAGS MAKELEVEL
 
-# in the series' tree; prints make's output only when it fails
+# run make in the tree of the series; print its output only if it fails
 kmake() {
 	make -C "$work" -j"$(nproc)" CC="$cc" "$@" >"$log/make" 2>&1 || {
-		# not what was built before it
+		# without the lines of successful steps
 		grep -vE '^  [A-Z]+( \[M\])? ' "$log/make"
 		return 1
 	}
 }
 
-# configure BASE: obj-BASE of the tree, as "configs" explains
+# configure BASE: configure obj-BASE of the tree, see "configs"
 configure() {
 	if [ "$1" = all ]; then
 		lost=$(scripts/lab/configure.sh "$work" obj-all "$here/all.config" 2>"$log/make") || {
 			cat "$log/make"
 			return 1
 		}
-		[ -z "$lost" ] || echo "scripts/check/lint/all.config: does not take:" "$lost"
+		[ -z "$lost" ] || echo "scripts/check/lint/all.config: these have no effect:" "$lost"
 	else
 		mkdir -p "$work/obj-$1"
 		kmake O="obj-$1" "$1" || return 1
@@ -61,18 +61,18 @@ configure() {
 	cp "$work/obj-$1/.config" "$work/obj-$1/base"
 }
 
-# change BASE SYMBOL=VALUE...: what configure left, with these symbols
+# change BASE SYMBOL=VALUE...: set these symbols in the configuration from configure
 change() {
 	obj=obj-$1
 	shift
 	names=$(echo "$@" | sed 's/=[^ ]*//g; s/ /|/g')
-	# what configure.sh left is no more what is there
+	# .config is no longer that of configure.sh
 	rm -f "$work/$obj/wanted.config"
 	printf 'CONFIG_%s\n' "$@" | sed -n 's/\(.*\)=n$/# \1 is not set/; /_./p' >"$log/symbols"
 	grep -vE "^(# )?CONFIG_(${names:-NONE})[= ]" "$work/$obj/base" | cat - "$log/symbols" \
 		>"$work/$obj/.config"
-	# what depends on these goes with them; when that lets something new appear, the first
-	# command has a question
+	# Symbols that depend on these change, too. If a new symbol appears, syncconfig asks
+	# about it and fails, and olddefconfig sets it.
 	kmake O="$obj" syncconfig </dev/null >"$log/question" || kmake O="$obj" olddefconfig ||
 		return 1
 	for name in $(echo "$@" | tr ' ' '\n' | sed -n 's/=n$//p'); do
@@ -82,7 +82,7 @@ change() {
 	grep -Fxv -f "$work/$obj/.config" "$log/symbols" | while read -r symbol; do
 		name=$(echo "$symbol" | grep -o 'CONFIG_[A-Z0-9_]*')
 		! grep -q "^$name=" "$work/$obj/.config" && [ "$symbol" != "${symbol% is not set}" ] ||
-			echo "scripts/check/lint/configs: $symbol does not take"
+			echo "scripts/check/lint/configs: $symbol has no effect"
 	done
 }
 
@@ -115,9 +115,9 @@ touched=$(git apply --numstat $mails | cut -f 3 | sort -u)
 
 # ---- mails
 
-# Debian's source is no git repository in which commits could be looked up. A BUG() is
-# what a stray access ends in. 5.10's checkpatch warns of the blank in "Cc: stable... #",
-# which stable-kernel-rules.rst has.
+# Ignored: commits cannot be looked up, as Debian's source is no git repository; a stray access
+# ends in a BUG(). 5.10's checkpatch warns of the blank in "Cc: stable... #", which
+# stable-kernel-rules.rst prescribes.
 checkpatch() {
 	(cd "$dir/unpatched" && perl scripts/checkpatch.pl --strict --no-summary --terse \
 		--ignore UNKNOWN_COMMIT_ID,AVOID_BUG "$1") |
@@ -125,13 +125,13 @@ checkpatch() {
 	return 0
 }
 
-# The changelog, by submitting-patches.rst (Fixes:, commits by 12 digits and title) and
-# stable-kernel-rules.rst (Cc: stable). Prints what is not as it should be.
+# Check the changelog by submitting-patches.rst (Fixes:, commits by 12 digits and title) and
+# stable-kernel-rules.rst (Cc: stable). Print each violation.
 changelog() {
 	sed -e '1,/^$/d' -e '/^---$/,$d' "$1" >"$log/changelog"
 	lines=$(wc -l <"$log/changelog")
 	[ "$lines" -gt 0 ] || echo "no changelog in $1"
-	[ "$lines" -le 60 ] || echo "$lines lines, 60 are the most"
+	[ "$lines" -le 60 ] || echo "the changelog has $lines lines, the limit is 60"
 	grep -i '^fixes:' "$log/changelog" | grep -vE '^Fixes: [0-9a-f]{12} \(".+"\)$'
 	grep -i 'stable@' "$log/changelog" |
 		grep -vE '^Cc: stable@vger\.kernel\.org( # [0-9]+\.[0-9]+\.x( .+)?)?$'
@@ -140,11 +140,11 @@ changelog() {
 	return 0
 }
 
-# Each call of set_mce_nospec() in the machine check code comes right after the question
-# whether the page can be left in the direct map, or whether it was.
+# Each call of set_mce_nospec() in the machine check code must directly follow a test whether
+# the page can be left, or was left, in the direct map.
 callers() {
 	awk '/(^|[^_[:alnum:]])leave_mapped\(/ { asked = NR }
-		# and returns if it was not
+		# the line between them returns if it was not
 		/xa_load\(&mapped_poison/ { asked = NR + 2 }
 		/set_mce_nospec\(/ && !/^[ \t]+\*|\/\*/ {
 			calls++
@@ -162,7 +162,7 @@ mails() {
 	# shellcheck disable=SC2086 # lists of words
 	one "git am $patchdir on $package $version" scripts/build/git-am.sh "$dir/unpatched" $patches
 	if [ -n "${SOURCE:-}" ]; then
-		: "there is no other than the user's own"
+		: "the user's own tree has no upstream tarball"
 	elif [ -z "$upstream" ]; then
 		skip "git am $patchdir on the upstream tarball of $version" \
 			"the mirror has none of this series for $suite"
@@ -179,14 +179,14 @@ mails() {
 		one "changelog of $tree/$(basename "$mail")" changelog "$mail"
 		one "checkpatch --strict $tree/$(basename "$mail")" checkpatch "$mail"
 	done
-	one "set_mce_nospec() is only called for what is not left in the direct map, $version" callers
+	one "set_mce_nospec() is called only for pages not left in the direct map, $version" callers
 }
 
 # ---- builds
 
-# What gcc with W=1 and sparse have to say when they compile what the series touches:
-# without line numbers, and how often. What is in a file that the series does not touch,
-# a header, is there whether one more file includes it or not.
+# Print the warnings of gcc W=1 and sparse for the files that the series touches, each with a
+# count, without line numbers. A warning in another file, such as a header, counts once, however
+# many files include it.
 warnings() {
 	configure all >"$log/configure" || return 1
 	objects=$(echo "$touched" | sed -n 's/\.c$/.o/p' | while read -r object; do
@@ -205,7 +205,7 @@ warnings() {
 	done
 }
 
-# new_warnings BEFORE PATCH: none that was not there
+# new_warnings BEFORE PATCH: print the warnings that PATCH adds
 new_warnings() {
 	warnings >"$log/warnings.$2" || {
 		cat "$log/warnings.$2"
@@ -214,14 +214,14 @@ new_warnings() {
 	grown "$log/warnings.$1" "$log/warnings.$2"
 }
 
-# grown OLD NEW: the lines, each with a number before it, that NEW has more often
+# grown OLD NEW: print the lines whose leading count is higher in NEW
 grown() {
 	awk '{ times = $1; $1 = "" }
 		FILENAME == ARGV[1] { old[$0] = times; next }
 		times > old[$0] + 0 { print times $0 }' "$1" "$2"
 }
 
-# what the patches change, but words, is as in the kernel under test
+# the changed code must be that of the kernel under test
 as_tested() {
 	for file in $touched; do
 		case $file in
@@ -231,7 +231,7 @@ as_tested() {
 	done
 }
 
-# fails_with LOG...: what was logged before something failed
+# fails_with LOG...: print the logs of a failure
 fails_with() {
 	(cd "$log" && cat "$@")
 	return 1
@@ -246,9 +246,9 @@ builds() {
 		return
 	fi
 	[ "$(cat "$log/checked")" -gt 0 ] || skip "sparse, $tree" \
-		"$sparse is not one that this tree takes, see scripts/fetch/fetch.sh sparse"
+		"this tree does not accept $sparse, see scripts/fetch/fetch.sh sparse"
 	before=0000
-	# what is not for user space, nor words
+	# patches to the kernel, not to user space or documentation
 	kernel=$(for mail in $mails; do
 		! git apply --numstat "$mail" | cut -f 3 | grep -qv -e ^tools/ -e ^Documentation/ \
 			-e ^MAINTAINERS || echo "$mail"
@@ -272,8 +272,8 @@ builds() {
 
 # ---- configs
 
-# Where of the series there is something to compile: directories, so that it is the
-# configuration that states the reason, except for large ones. pmem.c and CXL call what set_memory.h has.
+# Print what to compile for the series: directories, so that the configuration selects the
+# objects, and single objects in large ones. pmem.c and CXL call functions of set_memory.h.
 targets() {
 	echo "$touched" | grep '^arch.*\.c$' | sed 's|[^/]*$||' | sort -u | grep -vx arch/x86/mm/
 	for pair in X86_64=arch/x86/mm/init_64.o MEMORY_FAILURE=mm/memory-failure.o \
@@ -282,7 +282,7 @@ targets() {
 	done
 }
 
-# what a modular CXL calls and does not find
+# print the symbols that a modular CXL needs and that are not exported
 not_exported() (
 	[ -e "$work/obj-all/drivers/cxl/core/mce.o" ] || exit 0
 	cd "$work/obj-all" || exit 1
@@ -300,7 +300,7 @@ compile() {
 	kmake O="obj-$1" $(targets "obj-$1") && not_exported
 }
 
-# the tree with the series, as builds leaves it
+# make the tree with the series, unless builds has left it
 whole() {
 	[ ! -e "$work/whole" ] || return 0
 	rm -rf "$work"
@@ -346,7 +346,7 @@ new_kernel_doc() {
 	grown "$log/kernel-doc.old" "$log/kernel-doc.new"
 }
 
-# sphinx, and its warnings about the files touched
+# build the documentation; print sphinx's warnings about the files touched
 documentation() {
 	pages=$(echo "$touched" | grep '^Documentation/.*\.rst$')
 	folder=$(echo "$pages" | sed -n 's|^Documentation/\(.*\)/index.rst$|\1|p')
@@ -361,7 +361,7 @@ documentation() {
 }
 
 words() {
-	one "kernel-doc has nothing new to say, $tree" new_kernel_doc
+	one "no new warnings of kernel-doc, $tree" new_kernel_doc
 	one "make htmldocs, $tree" documentation
 	bloat=$(cd "$dir/unpatched" &&
 		python3 scripts/bloat-o-meter -t obj/vmlinux "$dir/patched/obj/vmlinux")

@@ -1,11 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # worse.sh TABLE SERIES...
-# A patched kernel is never expected to end worse than an unpatched one: for each of SERIES
-# and each scenario of TABLE (see there), the verdict of the first row that fits, in the
-# order lives, warns, killed, oops, panic, hang. The exception is a row behind a line
-# "# worse: REASON". Prints each that is worse; exit status 1 when there is one, or nothing
-# to compare.
+# Check that TABLE never expects a patched kernel to end worse than an unpatched one. For each
+# of SERIES and each scenario, compare the verdicts of the first matching rows, in the order
+# lives, warns, killed, oops, panic, hang. A row after a line "# worse: REASON" is exempt.
+# Print each that is worse; exit status 1 if there is one, or nothing to compare.
 set -u
 
 table=$1

@@ -2,17 +2,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # try.sh KERNEL [CONFIG [BACKEND]]
 # Is this kernel affected? KERNEL is a bzImage, or the name of a Debian package that has one
-# (see fetch.sh image). It is run as it is: a row for each scenario of the table rows, with what
-# was seen, and last one of
+# (see fetch.sh image). Run it unchanged in each scenario of the table "rows" and print what
+# happened. The last line is one of
 #
 #   affected: ...			exit status 1
 #   not affected by what ...: ...	exit status 0
-#   cannot tell: ...			exit status 2, as is what cannot be tried
+#   cannot tell: ...			exit status 2, as for any error
 #
-# CONFIG is the kernel's configuration where it is not to be found in the image, beside it,
-# or in the package. BACKEND is q35 when not given, which takes seconds; with tcg, amd, bochs
-# or kvm also what those run, in L1, whose kernel is built if it is not there.
-# (make has 2 for all that is not 0.)
+# CONFIG is the kernel's configuration, if it is neither in the image, nor beside it, nor in
+# the package. BACKEND is q35 by default, which takes seconds. tcg, amd, bochs and kvm add
+# their scenarios in L1, and build L1's kernel if necessary.
+# (make exits with 2 if the status is not 0.)
 set -u
 
 kernel=${1:-}
@@ -28,7 +28,7 @@ die() {
 	exit 2
 }
 
-# cannot REASON: a kernel that cannot take part
+# cannot REASON: the kernel cannot be tried
 cannot() {
 	echo "cannot tell: $*"
 	exit 2
@@ -38,8 +38,8 @@ case $backend in
 q35 | tcg | amd | bochs | kvm) ;;
 *) die "no backend $backend: it is one of q35, tcg, amd, bochs, kvm" ;;
 esac
-[ -n "$kernel" ] || die "KERNEL= names no kernel: give a file (/boot/vmlinuz-6.1.0-50-amd64)," \
-	"or Debian's package (linux-image-6.1.0-50-amd64)"
+[ -n "$kernel" ] || die "KERNEL= is empty: give a file (/boot/vmlinuz-6.1.0-50-amd64)" \
+	"or a Debian package (linux-image-6.1.0-50-amd64)"
 [ -z "$config" ] || [ -r "$config" ] || die "CONFIG=$config cannot be read"
 make --no-print-directory -s try-programs || exit 2
 
@@ -71,7 +71,7 @@ if [ -f "$kernel" ]; then
 	fi
 else
 	case $kernel in
-	*/* | '' | *[!a-z0-9.+~-]*) die "no file $kernel, and no package is called that" ;;
+	*/* | '' | *[!a-z0-9.+~-]*) die "$kernel is neither a file nor the name of a package" ;;
 	esac
 	dir=$build/try/$kernel
 	if [ ! -s "$dir/source" ]; then
@@ -93,15 +93,15 @@ series=$(echo "$version" | sed -n 's/^\([0-9]\+\.[0-9]\+\).*/\1/p')
 echo "Linux ${version%% *}, $(cut -d ' ' -f 1,2 "$dir/source")"
 if [ -n "$config" ]; then
 	echo "configuration: $where"
-	grep -q '^CONFIG_' "$config" || die "$config is no configuration of a kernel"
+	grep -q '^CONFIG_' "$config" || die "$config is not a kernel configuration"
 else
 	echo "configuration: none, $(sed 's/^[^:]*: //' "$dir/no-config" 2>/dev/null);" \
 		"CONFIG= can name it. What the kernel lacks shows only when it is run"
 fi
 
-# ---- what it can take part in
+# ---- the scenarios that it can run
 
-# lacks SYMBOL...: those that the configuration has not built in
+# lacks SYMBOL...: print those that are not built in
 lacks() {
 	[ -n "$config" ] || return 0
 	for symbol; do
@@ -109,7 +109,7 @@ lacks() {
 	done
 }
 
-# symbols SCENARIO
+# symbols SCENARIO: print the symbols that it needs
 symbols() {
 	awk -v scenario="$1" '$1 == scenario { for (i = 3; i <= NF; i++) print $i }' $here/rows
 }
@@ -125,7 +125,7 @@ case " $missing " in
 	cannot "without CONFIG_MEMORY_FAILURE no page goes offline, and set_mce_nospec() is" \
 		"not called: an uncorrected memory error kills the process or the guest"
 	;;
-*[!\ ]*) cannot "this lab needs what the kernel does not have built in:$missing" ;;
+*[!\ ]*) cannot "the kernel lacks symbols that this lab needs built in:$missing" ;;
 esac
 
 run=

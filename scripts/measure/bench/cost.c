@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Drives a guest to measure what bad pages cost it. The plugin count.c does the counting.
+ * Measure the cost of bad pages in a guest. The plugin count.c counts instructions.
  *
  *   cost [-1] [-b] [-c CPUS] [-l SECONDS] -k KERNEL -i INITRD [-p PLUGIN] WHAT
  *
- * The guest runs under QEMU TCG; with PLUGIN, an argument of QEMU's -plugin, with
- * -icount shift=0: its clock then counts instructions, and a run is like the next.
+ * The guest runs under QEMU TCG. PLUGIN is the argument of QEMU's -plugin; with it, QEMU has
+ * -icount shift=0: the guest's clock counts instructions, and runs are repeatable.
  * -1: the CPU has 1G mappings. -b: CPUID has no hypervisor bit. WHAT is one of:
  *
  *   each    a few poisons, action optional and action required in turn, for the plugin
  *           to count.
- *   growth  1, 8, 64, 512 and 4096 bad pages, each in a 2M region of its own. Prints for
+ *   growth  1, 8, 64, 512 and 4096 bad pages, each in a different 2M region. Prints for
  *           each number "growth: PAGES SPLIT_2M SPLIT_1G PAGETABLE_PAGES HOLES TLB CALL
- *           MCE", sums since before the first, the last three of them interrupts received;
- *           and at last "walk: PAGES L4 L3 L2 L1", see walk in hook.c, of 64 MB where
- *           each region has its bad page.
+ *           MCE", counted from the start; the last three are received interrupts. At the
+ *           end, prints "walk: PAGES L4 L3 L2 L1" (see walk in hook.c) for 64 MB in which
+ *           each region has a bad page.
  *
- * Exit status: 0, 1 when something went wrong (it prints what), 2 for bad arguments.
+ * Exit status: 0, 1 after an error (which is printed), 2 for bad arguments.
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -26,17 +26,17 @@
 #define POISONS 16
 
 /*
- * All of the memory behind 4 GB is in 1G mappings, if the CPU has such: below, QEMU's q35
- * has 2 GB and the ACPI tables at the end of it.
+ * All memory above 4 GB is in 1G mappings, if the CPU has them. Below 4 GB, QEMU's q35 has
+ * 2 GB, with the ACPI tables at its end.
  */
 #define ABOVE_4G (4096 * MB)
 #define GROWTH_START (ABOVE_4G + 256 * MB)
 #define GROWTH_STEP (2 * MB)
 #define LAST_PAGES 4096
-/* away from where the hook module is, whose pages have other rights in the direct map */
+/* away from the hook module, whose pages have other permissions in the direct map */
 #define WALK_START (GROWTH_START + 4096 * MB)
 
-/* Stop the guest when none of its CPUs has anything to do. */
+/* Stop the guest when all of its CPUs are idle. */
 static bool stop_when_idle(void)
 {
 	for (;;) {
@@ -65,7 +65,7 @@ static bool one_record(bool optional)
 		return false;
 	if (!optional)
 		return report_required(gpa, MISC_PAGE) && ask("gone", "leave");
-	/* it sleeps until the SIGBUS */
+	/* the victim sleeps until the SIGBUS */
 	vm.answer[0] = '\0';
 	dprintf(vm.console, "wait\n");
 	return stop_when_idle() && inject(0, action_optional, gpa, MISC_PAGE) &&
@@ -109,8 +109,8 @@ static bool run_growth(void)
 		unsigned long lost_large, lost_huge;
 
 		/*
-		 * Idle: all CPUs are done with the last machine check, and its page is out of
-		 * the direct map if it goes.
+		 * When the guest is idle, all CPUs have handled the last machine check, and its
+		 * page has left the direct map, if at all.
 		 */
 		if (!inject(0, action_optional, GROWTH_START + n * GROWTH_STEP, MISC_PAGE) ||
 		    !qmp("cont", NULL) || !ask("corrupted", "corrupted %lu", n * 4) ||
@@ -124,7 +124,7 @@ static bool run_growth(void)
 			return false;
 		lost_huge = huge - answered("1g=");
 		lost_large = large + lost_huge * 512 - answered("2m=");
-		/* a split puts a page of 512 entries where one entry was */
+		/* a split replaces one entry by a page of 512 entries */
 		say("growth: %lu %lu %lu %lu %lu %lu %lu %lu", n, lost_large, lost_huge,
 		    lost_large + lost_huge, answered("holes=") - holes, tlb_now - tlb,
 		    call_now - call, mce_now - mce);

@@ -1,27 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A plugin for QEMU 7.2's TCG that counts what a machine check costs a guest.
+ * A plugin for QEMU 7.2's TCG that counts the instructions of a machine check in a guest.
  *
  *   -plugin count.so,symbols=FILE,out=FILE
  *
- * symbols has a line "ADDRESS TYPE NAME" for each symbol of the kernel, as its
- * System.map, and for on_sigbus of the guest program. What is written to out:
+ * symbols has a line "ADDRESS TYPE NAME" for each symbol of the kernel, as in its
+ * System.map, and for on_sigbus of the guest program. The plugin writes to out:
  *
  *   each ao|ar TOTAL BEFORE MF AFTER NOSPEC SENT RECEIVED SENT_AFTER RECEIVED_AFTER
  *
- * for a machine check that went to memory_failure() and had a SIGBUS follow: action
- * optional or required; instructions, all CPUs together, from the first of the handler to
- * the first of the SIGBUS handler; of these up to memory_failure(); in memory_failure(),
- * on the one CPU it runs on; there from its return to that of its caller; and in
- * set_mce_nospec() (where that is inline, in set_memory_np()). Interrupts for calls of
- * functions, those that flush TLBs among them: sent and received in all of this time,
- * and between memory_failure() and the return of its caller.
+ * for each machine check that led to memory_failure() and a SIGBUS. ao is action optional,
+ * ar action required. The numbers of instructions are
+ *   TOTAL   from the start of the machine check handler to the SIGBUS handler, on all CPUs;
+ *   BEFORE  of these, those up to memory_failure();
+ *   MF      in memory_failure(), on the CPU that runs it;
+ *   AFTER   from its return to the return of its caller, on that CPU;
+ *   NOSPEC  in set_mce_nospec() (if that is inline, in set_memory_np()).
+ * The others are function call interrupts, with TLB flushes: SENT and RECEIVED in all of
+ * the time, SENT_AFTER and RECEIVED_AFTER during AFTER.
  *
  *   in ao|ar before|mf|after FUNCTION N
  *
- * ahead of it, for each function: how many of BEFORE, MF and AFTER were in it. Interrupts
- * of the guest that come in between, the timer's, are counted like all else: take the
- * least of some.
+ * before that line, for each function: its part of BEFORE, MF and AFTER. The guest's timer
+ * interrupts are counted, too, so use the minimum of several machine checks.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,13 +34,13 @@
 
 #define CPUS 4
 
-/* The functions that say where we are. */
+/* The functions that mark the progress of a machine check. */
 enum place {
 	MACHINE_CHECK, MEMORY_FAILURE, NOSPEC, NOTIFIER, TASK_WORK, SIGBUS_HANDLER,
 	SENDS_MANY, SENDS_ONE, RECEIVES_MANY, RECEIVES_ONE, PLACES,
 };
 
-/* The first of these names that there is. */
+/* Alternative names: the first that exists is used. */
 static const char *const names[PLACES][3] = {
 	[MACHINE_CHECK] = { "asm_exc_machine_check" },
 	[MEMORY_FAILURE] = { "memory_failure" },
@@ -53,7 +54,7 @@ static const char *const names[PLACES][3] = {
 	[RECEIVES_ONE] = { "asm_sysvec_call_function_single" },
 };
 
-/* What a machine check goes through; the last two on one CPU, the first on all. */
+/* The phases of a machine check. BEFORE counts all CPUs, the others one. */
 enum phase { BEFORE, MF, AFTER, PHASES };
 
 static const char *const phase_names[PHASES] = { "before", "mf", "after" };
@@ -61,14 +62,14 @@ static const char *const phase_names[PHASES] = { "before", "mf", "after" };
 struct symbol {
 	unsigned long addr;
 	char name[64];
-	unsigned long run[PHASES];	/* how many instructions of it there were */
+	unsigned long run[PHASES];	/* instructions executed in it */
 };
 
 static struct symbol *symbols;
 static size_t symbol_count;
 static struct symbol *places[PLACES];
 
-/* One instruction of the guest, which lives as long as QEMU. */
+/* One instruction of the guest. It is never freed. */
 struct insn {
 	unsigned long addr, next;
 	struct symbol *symbol;
@@ -78,11 +79,11 @@ static FILE *out;
 static unsigned long run[CPUS], sent, received;
 static const struct insn *last[CPUS];
 
-/* Where the newest machine check is; times are instructions. */
+/* The progress of the newest machine check; times are instruction counts. */
 static struct {
 	bool checked, optional, over, told;
-	unsigned int cpu;	/* that memory_failure() runs on */
-	/* addresses; 0: not in it */
+	unsigned int cpu;	/* runs memory_failure() */
+	/* return addresses; 0: not in the function */
 	unsigned long mf_back, nospec_back, callers_back[2];
 	unsigned long start, mf_all, mf, mf_over, nospec, nospec_time, after, total;
 	unsigned long sent, received, sent_mf, received_mf, sent_after, received_after;
@@ -120,7 +121,7 @@ static void report(void)
 	forget();
 }
 
-/* The call that led here was the CPU's last instruction. */
+/* The CPU's last instruction was the call. */
 static unsigned long return_address(unsigned int cpu)
 {
 	return last[cpu] ? last[cpu]->next : 0;
@@ -130,7 +131,7 @@ static void at_place(unsigned int cpu, enum place p)
 {
 	switch (p) {
 	case MACHINE_CHECK:
-		/* memory_failure() slept, and continued on another CPU: that one is lost */
+		/* memory_failure() slept, and continued on another CPU: drop that machine check */
 		if (now.told)
 			forget();
 		if (now.checked)
@@ -217,7 +218,7 @@ static void before(unsigned int cpu, void *data)
 	last[cpu] = insn;
 }
 
-/* The symbol that @addr is in; those of user space have the last of it. */
+/* Return the symbol with the highest address up to @addr. */
 static struct symbol *symbol_of(unsigned long addr)
 {
 	size_t low = 0, high = symbol_count;
@@ -301,7 +302,7 @@ int qemu_plugin_install(unsigned long id, const void *info, int argc, char **arg
 			out = fopen(argv[i] + strlen("out="), "w");
 	}
 	if (!path || !out || !read_symbols(path)) {
-		fprintf(stderr, "count.so: symbols= cannot be read, or out= cannot be written\n");
+		fprintf(stderr, "count.so: cannot read symbols=, or cannot write out=\n");
 		return 1;
 	}
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translated);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What count.c uses of the interface (QEMU's documentation, "QEMU TCG Plugins"): Debian has
- * QEMU with it, but no header. Nothing of this differs between version 1, QEMU 7.2's, and
- * version 2, the lowest that QEMU 10.0 takes.
+ * The parts of the plugin interface (QEMU's documentation, "QEMU TCG Plugins") that count.c
+ * uses. Debian's QEMU supports plugins, but has no header. These parts are the same in
+ * version 1, of QEMU 7.2, and version 2, the lowest that QEMU 10.0 accepts.
  */
 #ifndef BENCH_PLUGIN_H
 #define BENCH_PLUGIN_H

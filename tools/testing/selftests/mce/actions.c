@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What scenarios do to a guest: poison its memory, have QEMU report an error, stop it at
- * a certain place, plug and unplug a DIMM, and look at its direct map.
+ * The actions of scenarios on a guest: poison its memory, have QEMU report an error, stop it
+ * in user mode or in a kernel load, plug and unplug a DIMM, and look at its direct map.
  *
  * Poison is madvise(MADV_HWPOISON) on the file that backs the guest's RAM. It takes a page
- * of the machine that this runs on offline. So it is refused unless that machine is the
- * lab's own L1 ("mce_lab=l1" on its command line).
+ * of the machine that runs this program offline. So it is refused unless that machine is the
+ * lab's L1 ("mce_lab=l1" on its command line).
  */
 #include <errno.h>
 #include <signal.h>
@@ -16,7 +16,7 @@
 
 #include "vmm.h"
 
-/* EIPV: the record is about what the interrupted instruction has done. */
+/* EIPV: the interrupted instruction caused the record. */
 const struct record action_optional = {
 	.status = MCI_STATUS_SRAO, .mcgstatus = MCG_STATUS_MCIP | MCG_STATUS_RIPV,
 };
@@ -72,10 +72,10 @@ bool poison_page(uint64_t gpa)
 
 	vm.step = "poison";
 	if (!in_l1())
-		return lab_error("not in the lab's L1: no poison for the memory of this machine");
+		return lab_error("this is not the lab's L1: refusing to poison its memory");
 	pid = fork();
 	if (!pid) {
-		/* the offset in the file is the gpa: all RAM is below 2 GB */
+		/* the offset in the file is the gpa, as all RAM is below 2 GB */
 		char *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, vm.ram, gpa);
 
 		if (p == MAP_FAILED)
@@ -94,9 +94,9 @@ bool poison_page(uint64_t gpa)
 }
 
 /*
- * Have QEMU raise a machine check on @cpu about @gpa. @misc is which bits of that are
- * valid: MISC_PAGE or MISC_LINE. A record that is not local goes to all CPUs, as on Intel
- * machines without LMCE. The others find nothing in their banks.
+ * Have QEMU raise a machine check on @cpu about @gpa. @misc selects the valid bits of the
+ * address: MISC_PAGE or MISC_LINE. A record that is not local goes to all CPUs, as on Intel
+ * machines without LMCE. The other CPUs find nothing in their banks.
  */
 bool inject(int cpu, struct record record, uint64_t gpa, uint64_t misc)
 {
@@ -121,7 +121,7 @@ bool inject(int cpu, struct record record, uint64_t gpa, uint64_t misc)
 	return reply;
 }
 
-/* The record that does not stop what the guest is doing. On AMD it raises no exception. */
+/* The record for an error that need not interrupt the guest. On AMD it raises no exception. */
 struct record optional_record(void)
 {
 	return vm.amd ? deferred_error : action_optional;
@@ -129,8 +129,8 @@ struct record optional_record(void)
 
 /*
  * Find the CPU on which the victim spins in user mode. @registers are those of all CPUs.
- * The victim has the address of its page, @gpa, in R15 (victim.c). Returns -1 when it is on
- * none.
+ * The victim has the address of its page, @gpa, in R15 (victim.c). Returns -1 if no CPU runs
+ * it.
  */
 static int cpu_of_spinning(const char *registers, uint64_t gpa)
 {
@@ -170,7 +170,7 @@ bool stop_in_user_mode(uint64_t gpa, int *cpu)
 
 /*
  * Have the hook load from @gpa through the direct map, over and over, and stop the guest in
- * that load. The page has to be mapped.
+ * that load. The page must be mapped.
  */
 bool stop_in_kernel_load(uint64_t gpa)
 {
@@ -185,7 +185,7 @@ bool stop_in_kernel_load(uint64_t gpa)
 		const char *registers;
 
 		if (vm.answer[0])
-			return lab_error("no load to stop in: %s", vm.answer);
+			return lab_error("the hook ended before it was stopped: %s", vm.answer);
 		if (!qmp("stop", NULL))
 			return false;
 		registers = ask_monitor("info registers");
@@ -199,8 +199,8 @@ bool stop_in_kernel_load(uint64_t gpa)
 }
 
 /*
- * An action required record is rightly fatal when it comes while the CPU is in the kernel,
- * even if that is a timer tick. So stop the guest in user mode first.
+ * An action required record is fatal if the CPU is in the kernel, even in a timer tick. So
+ * stop the guest in user mode first.
  */
 static bool inject_in_user_mode(struct record record, uint64_t gpa, uint64_t misc)
 {
@@ -211,11 +211,10 @@ static bool inject_in_user_mode(struct record record, uint64_t gpa, uint64_t mis
 }
 
 /*
- * Wait until the guest has handled and logged all records so far. SIGBUS is too early a
- * sign: the change of the direct map comes after it. Send one more record, for an address
- * where no memory is. It goes through the same queue (mce_gen_pool_process()), so the ones
- * before it are handled when it is in the log. It must not come while the CPU still handles
- * the last one.
+ * Wait until the guest has handled and logged all records so far. SIGBUS is too early: the
+ * direct map changes after it. So send one more record, for an address without memory. It
+ * goes through the same queue (mce_gen_pool_process()), so when it is in the log, all
+ * earlier ones are handled. It must not come while the CPU still handles the last one.
  */
 bool wait_until_records_handled(void)
 {
@@ -225,8 +224,8 @@ bool wait_until_records_handled(void)
 }
 
 /*
- * Have QEMU walk the guest's page tables to where the direct map has @gpa. The fact @name
- * is "mapped" or "unmapped".
+ * Have QEMU walk the guest's page tables to @gpa in the direct map. The fact @name becomes
+ * "mapped" or "unmapped".
  */
 bool look_at_direct_map(const char *name, uint64_t gpa)
 {
@@ -246,15 +245,15 @@ bool look_at_direct_map(const char *name, uint64_t gpa)
 }
 
 /*
- * Wait until the guest's ACPI code is through with the DIMM. It reports by _OST
- * (ACPI 6.5, 6.3.5) what the event was and how it ended. QEMU's own DEVICE_DELETED comes
- * too early: the guest looks at the slot once more, and gives up if the next DIMM is in it.
+ * Wait until the guest's ACPI code has finished with the DIMM. It reports the event and its
+ * status by _OST (ACPI 6.5, 6.3.5). QEMU's own DEVICE_DELETED comes too early: the guest
+ * looks at the slot once more, and fails if the next DIMM is in it.
  */
 static bool wait_for_ost(int source, const char *command)
 {
 	while (vm.ost_source != source || vm.ost_status != OST_SUCCESS) {
 		if (vm.ost_source == source && vm.ost_status != OST_EJECT_IN_PROGRESS)
-			return lab_error("the guest's answer to %s is _OST status %#x", command,
+			return lab_error("the guest failed %s with _OST status %#x", command,
 				      vm.ost_status);
 		if (!pump())
 			return false;
@@ -304,16 +303,16 @@ bool map_victim_page(const char *kind, uint64_t *gpa)
 	return map_victim_page_above(ABOVE_4K_MAP, kind, gpa);
 }
 
-/* Whether the guest's newest answer is a SIGBUS with @code_lsb about the victim's page. */
+/* Return whether the newest answer is a SIGBUS with @code_lsb about the victim's page. */
 bool is_sigbus(const char *code_lsb)
 {
 	return strstr(vm.answer, code_lsb) && strstr(vm.answer, " addr_match=yes");
 }
 
 /*
- * Send an action optional record, and do not wait for a SIGBUS. Wait until the page counts
- * as corrupted, though: the bank of an AMD guest holds one record until it is polled, and
- * wait_until_records_handled() sends the next.
+ * Send an action optional record, and do not wait for a SIGBUS. Wait only until the page
+ * counts as corrupted: an AMD guest's bank holds one record until it is polled, and
+ * wait_until_records_handled() sends another.
  */
 bool report_quietly(uint64_t gpa, uint64_t misc)
 {

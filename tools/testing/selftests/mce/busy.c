@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Processes that keep CPUs busy, and measure for how long their CPU did not run them. */
+/* Processes that keep CPUs busy, and measure for how long they did not run. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -94,8 +94,8 @@ const struct command busy_commands[] = {
 	 */
 	{ "busy", start_load, PID_1 },
 	/*
-	 * stalls: report the longest time that one of the processes was not run, since the last
-	 * report. -> stalls max_us=
+	 * stalls: report the longest time since the last report that one of the processes did
+	 * not run. -> stalls max_us=
 	 */
 	{ "stalls", report_stalls, PID_1 },
 	/* calm: end the processes. -> calm */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The guest's console. Commands go to the guest, and what it prints becomes answers, facts
- * and signs of its end.
+ * The guest's console: send commands, and read answers, facts, and messages of a panic, an
+ * oops or a warning.
  */
 #include <stdarg.h>
 #include <stdlib.h>
@@ -11,8 +11,8 @@
 #include "vmm.h"
 
 /*
- * Copy @from up to any of @stop, unless @to has something already: the first message is the
- * cause, and what follows is damage. Spaces become underscores, as the patterns of the table
+ * Copy @from up to any of @stop, unless @to is set: the first message is the cause, and later
+ * ones are its consequences. Spaces become underscores, as the patterns in the table
  * "scenarios" are separated by spaces.
  */
 static void copy_word(char *to, size_t size, const char *from, const char *stop)
@@ -31,8 +31,8 @@ static void copy_word(char *to, size_t size, const char *from, const char *stop)
 }
 
 /*
- * Add @key with a value, which has no spaces, to the facts of the verdict. All values
- * are strings. A key that comes again has an array of all its values.
+ * Add @key with a value, without spaces, to the facts of the verdict. All values are
+ * strings. A repeated key gets an array of all its values.
  */
 void fact(const char *key, const char *fmt, ...)
 {
@@ -58,7 +58,7 @@ void fact(const char *key, const char *fmt, ...)
 	}
 }
 
-/* Whether @key came once, with @value. */
+/* Return whether the only value of the fact @key is @value. */
 bool is_fact(const char *key, const char *value)
 {
 	struct json_object *known;
@@ -75,8 +75,8 @@ void forget_facts(void)
 }
 
 /*
- * Make facts of the guest's @answer. A place is no fact, as the table cannot state it
- * beforehand. Nor is a warning, which is a part of the verdict.
+ * Make facts of the guest's @answer. Addresses are no facts, as the table cannot predict
+ * them. Nor is a warning, which is a part of the verdict.
  */
 static void keep_facts(const char *answer)
 {
@@ -130,7 +130,7 @@ void read_console_line(const char *line)
 	p = strstr(line, "Kernel panic - not syncing: ");
 	if (p) {
 		vm.panic = true;
-		/* a machine check prints the reason before it panics */
+		/* a machine check has printed its reason before */
 		copy_word(vm.message, sizeof(vm.message),
 			  p + strlen("Kernel panic - not syncing: "), "\r\n");
 	}
@@ -145,11 +145,11 @@ void read_console_line(const char *line)
 		if (p)
 			copy_word(vm.fault, sizeof(vm.fault), p + strlen("for address: "), " \r\n");
 	}
-	/* BUG(): "kernel BUG at FILE:LINE!", and not everywhere "Oops: " */
+	/* BUG() prints "kernel BUG at FILE:LINE!", and on some kernels no "Oops: " */
 	p = strstr(line, "kernel BUG at ");
 	if (p) {
 		copy_word(vm.message, sizeof(vm.message), p, ":!\r\n");
-		/* the record of the machine check can be printed first: its RIP is another */
+		/* a machine check record, with another RIP, can be printed first */
 		vm.rip[0] = '\0';
 	}
 	if (p || strstr(line, "Oops: "))
@@ -160,7 +160,7 @@ void read_console_line(const char *line)
 	p = strstr(line, "RIP: 0010:");
 	if (p && vm.oops)
 		copy_word(vm.rip, sizeof(vm.rip), p + strlen("RIP: 0010:"), "+ \r\n");
-	/* RIP !INEXACT! is where an action optional record came: of no interest */
+	/* "RIP !INEXACT!" of an action optional record is of no interest */
 	p = strstr(line, "RIP 10:");
 	if (p && strstr(line, "[Hardware Error]") && strchr(p, '{'))
 		copy_word(vm.rip, sizeof(vm.rip), strchr(p, '{') + 1, "+} \r\n");
@@ -179,9 +179,9 @@ bool wait_for_answer(const char *word)
 	if (vm.killed || vm.oops)
 		return false;
 	if (!strncmp(vm.answer, "error ", 6))
-		return lab_error("the guest cannot do it: %s", vm.answer);
+		return lab_error("the guest's command failed: %s", vm.answer);
 	if (strncmp(vm.answer, word, len) || !strchr(" ", vm.answer[len]))
-		return lab_error("the guest answers \"%s\", expected was \"%s\"", vm.answer, word);
+		return lab_error("the guest answered \"%s\", expected \"%s\"", vm.answer, word);
 	return true;
 }
 

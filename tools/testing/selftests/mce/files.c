@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A victim's pages of files, pipes and futexes: the kernel itself accesses such a page later.
- * These commands make it do so.
+ * A victim's pages of files, pipes and futexes, and commands that make the kernel access such
+ * a page.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,7 +30,7 @@ static char *map_file(int fd, size_t len)
 }
 
 /*
- * Memory that is a disk, by memmap=SIZE!START, with ext4 on it. The disk appears some time after
+ * Map a file on ext4 on a disk of memory (memmap=SIZE!START). The disk appears some time after
  * the boot.
  */
 char *map_dax(size_t len)

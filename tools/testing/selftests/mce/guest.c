@@ -2,13 +2,13 @@
 /*
  * PID 1 of the guest under test.
  *
- * It reads one-line commands from its console, and has a function of one of the tables carry each
- * out: in PID 1 itself or in the victim, a process that owns the page which goes bad. Each
- * command is answered with one line "mce-guest: WORD key=value ...". When a victim dies, the
- * answer is "mce-guest: victim killed=SIGNAL". When a command cannot be carried out, it is
- * "mce-guest: error what=WHAT". The guest has no timeouts: its VMM driver has.
+ * It reads one-line commands from its console. A function in one of the tables runs each command,
+ * in PID 1 or in the victim, the process that owns the page which goes bad. Each command is
+ * answered with one line "mce-guest: WORD key=value ...". If a victim dies, the answer is
+ * "mce-guest: victim killed=SIGNAL". If a command fails, it is "mce-guest: error what=WHAT".
+ * The VMM driver has timeouts, the guest has none.
  *
- * Answers go through /dev/kmsg (needs printk.devkmsg=on): the console then has them as whole
+ * Answers go through /dev/kmsg (needs printk.devkmsg=on), so that the console has them as whole
  * lines, in order with the messages of the kernel. A write to the tty does not guarantee that.
  */
 #include <errno.h>
@@ -27,9 +27,9 @@
 #include "guest.h"
 
 /*
- * The messages that go to the console: critical ones, as those of a BUG(), and answers. Each
- * character is an exit to L1, so all messages would take longer than everything else. A panic and
- * an oops have all messages printed (console_verbose()).
+ * Only critical messages, such as those of a BUG(), and answers go to the console. Each character
+ * is an exit to L1, so printing all messages would take most of the time. A panic and an oops
+ * print all messages (console_verbose()).
  */
 #define CONSOLE_LEVEL "3\n"
 
@@ -55,7 +55,7 @@ static void report_usage(const char *args)
 	long slab, tables, sum = LONG_MAX, before;
 
 	(void)args;
-	/* RCU frees memory after a grace period, and workers free some of it even later. */
+	/* RCU frees memory after a grace period, and workers free some even later. */
 	do {
 		before = sum;
 		sync();
@@ -83,7 +83,7 @@ static void leak_memory(const char *args)
 		answer("error what=leak errno=%d", errno);
 		return;
 	}
-	/* each is a page of page tables */
+	/* each takes a page of page tables */
 	for (size_t i = 0; i < tables; i++)
 		p[i * large] = 1;
 	for (size_t i = 0; i < files; i++) {
@@ -110,7 +110,7 @@ static void wait_corrupted(const char *args)
 	answer("corrupted kb=%ld", now);
 }
 
-/* The guest lives when it can fork, allocate and write memory, and answer. */
+/* The guest lives if it can fork, allocate and write memory, and answer. */
 static void prove_life(const char *args)
 {
 	const size_t len = 4 * MB;
@@ -222,7 +222,7 @@ static void setup(void)
 		printf("mce-guest: error what=/dev/kmsg errno=%d\n", errno);
 		fflush(stdout);
 	}
-	/* commands are not to appear on the console */
+	/* do not echo commands on the console */
 	if (!tcgetattr(0, &tio)) {
 		tio.c_lflag &= ~(ECHO | ECHONL);
 		tcsetattr(0, TCSANOW, &tio);

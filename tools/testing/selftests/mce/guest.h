@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the files of the guest program share; guest.c is the main one. */
+/* Declarations that the files of the guest program share. main() is in guest.c. */
 #ifndef SELFTESTS_MCE_GUEST_H
 #define SELFTESTS_MCE_GUEST_H
 
@@ -26,26 +26,26 @@ struct command {
 	enum runner runner;
 };
 
-/* The tables of commands, one a file; each ends with an empty row. */
+/* The tables of commands, one for each file. Each ends with an empty row. */
 extern const struct command busy_commands[], file_commands[], kind_commands[], link_commands[],
 	log_commands[], ptdump_commands[], victim_commands[], work_commands[];
 
-/* Another test can link a file with this table to the program. Here there is none. */
+/* Another test can link a file with this table to the program. It is optional. */
 extern const struct command more_commands[];
 #pragma weak more_commands
 
 /* ---- util.c */
 
-/* Answers go to this file, /dev/kmsg, or while @quiet to standard output. */
+/* Answers go to this file, /dev/kmsg, or to standard output while @quiet is set. */
 extern int kmsg;
 extern bool quiet;
 
-/* Write @record[0..len) as one line of the console. The process ends if it cannot. */
+/* Write @record[0..len) as one line to the console. Exit if that fails. */
 void log_record(const char *record, int len);
 
 /*
- * Send one answer to the VMM driver. Its level is critical, as only that goes to the console.
- * It ends with a newline: the kernel holds back a record without one.
+ * Send one answer to the VMM driver. Its level is critical, as only such messages go to the
+ * console. It ends with a newline: the kernel does not print a record without one.
  */
 #define answer(fmt, ...) do { \
 	char record_[400]; \
@@ -53,13 +53,13 @@ void log_record(const char *record, int len);
 				     "<2>mce-guest: " fmt "\n", ##__VA_ARGS__)); \
 } while (0)
 
-/* Return the number that the file starts with, -1 if there is none. */
+/* Return the number at the start of the file, -1 if there is none. */
 long read_number(const char *path);
 
-/* Return whether all of @text could be written to @path, which has to exist. */
+/* Write @text to the existing file @path. Return whether all of it was written. */
 bool write_file(const char *path, const char *text);
 
-/* Count the interrupts in a row of /proc/interrupts, for example "MCE:", of all CPUs. */
+/* Sum a row of /proc/interrupts, for example "MCE:", over all CPUs. */
 unsigned long count_interrupts(const char *row);
 
 /* Keep the calling process on this CPU. */
@@ -73,7 +73,7 @@ bool mount_ext2(void);
 /* 0: there is none. */
 extern pid_t victim;
 
-/* Have the victim call @run(@line), and wait until it has done so. @starts: start it first. */
+/* Have the victim call @run(@line), and wait until it is done. @starts: start it first. */
 void forward(const char *line, bool starts, void (*run)(const char *line));
 
 /* In the victim: tell PID 1 that the command is done. */
@@ -83,19 +83,19 @@ void command_done(void);
 
 extern char *page;
 
-/* Return the guest physical address of the page at @va, 0 when it is not in memory. */
+/* Return the guest physical address of the page at @va, 0 if it is not in memory. */
 uint64_t gpa_of(const void *va);
 
-/* Install the handler of SIGBUS and block the signal. @early: ask for early kill. */
+/* Install the handler of SIGBUS, and block the signal. @early: ask for early kill. */
 bool catch_sigbus(bool early);
 
-/* Block or unblock SIGBUS: @how is that of sigprocmask(2). */
+/* Block or unblock SIGBUS; @how is as for sigprocmask(2). */
 void mask_sigbus(int how);
 
 /* Answer with "sigbus code= lsb= addr= addr_match=". */
 void report_sigbus(const siginfo_t *si);
 
-/* ---- files.c: map pages of files. MAP_FAILED and errno when that fails. */
+/* ---- files.c: map pages of files. Return MAP_FAILED and set errno on failure. */
 
 char *map_dax(size_t len);
 char *map_memfd(size_t len);

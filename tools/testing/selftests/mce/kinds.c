@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The pages that a victim can own: all kinds that memory_failure() tells apart. */
+/* The pages that a victim can own: all kinds that memory_failure() distinguishes. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -12,7 +12,7 @@
 
 #define HUGE (2 * MB)
 #define SOME (64 * PAGE)
-#define SEARCHED (96 * MB)	/* how much is looked through for a page that fits */
+#define SEARCHED (96 * MB)	/* mapped to find a page at or above MIN */
 #define SPREAD_MAX 1024
 
 static char *map_memory(size_t len, int prot, int flags)
@@ -68,7 +68,7 @@ static int new_file(size_t len)
 
 	if (!mount_ext2())
 		return -1;
-	unlink("/mnt/file");	/* it may have lost data: fsync() would fail */
+	unlink("/mnt/file");	/* fsync() fails on a file that has lost data */
 	fd = open("/mnt/file", O_RDWR | O_CREAT, 0600);
 	memset(content, 0x5a, len);
 	if (fd < 0 || write(fd, content, len) != (ssize_t)len || fsync(fd))
@@ -90,8 +90,8 @@ static const struct kind {
 	const char *name;
 	char *(*map)(size_t len);
 	size_t len;
-	size_t first, step;	/* the pages to try, no head of a huge page */
-	int fill;	/* the byte that fills the page; -1: it is only read */
+	size_t first, step;	/* the pages to try, never the head of a huge page */
+	int fill;	/* the byte that fills the page; -1: only read it */
 } kinds[] = {
 	{ "anon", map_anon, SEARCHED, 0, PAGE, 0x5a },
 	{ "exec", map_exec, SEARCHED, 0, PAGE, 0xc3 /* ret */ },
@@ -163,7 +163,7 @@ static void map_spread_pages(const char *args)
 {
 	size_t wanted = strtoull(args, (char **)&args, 0);
 	uint64_t min = strtoull(args, NULL, 0);
-	/* some more than that: a region may be below MIN, or not one huge page */
+	/* 32 more: a region may be below MIN, or not one huge page */
 	size_t len = (wanted + 32) * HUGE;
 	char *first = wanted < SPREAD_MAX ? map_thp(len) : MAP_FAILED;
 
@@ -175,7 +175,7 @@ static void map_spread_pages(const char *args)
 
 		*p = 0x5a;
 		gpa = gpa_of(p);
-		/* a huge page, and so a region of its own */
+		/* a huge page is a whole region */
 		if (gpa >= min && gpa % HUGE == 0 && gpa_of(p + HUGE - PAGE) == gpa + HUGE - PAGE)
 			spread[spread_pages++] = p + PAGE;
 	}
@@ -188,7 +188,7 @@ static void fill_memory(const char *args)
 	uint64_t min = strtoull(args, &end, 0);
 	uint64_t size = strtoull(end, &end, 0);
 	uint64_t wanted = strtoull(end, NULL, 0);
-	/* the kernel hands out movable memory first: a quarter more than SIZE is enough */
+	/* the kernel allocates movable memory first: a quarter more than SIZE is enough */
 	size_t len = size + size / 4;
 	unsigned long pages = 0;
 	bool again = false;
@@ -217,7 +217,7 @@ const struct command kind_commands[] = {
 	 */
 	{ "map", map_page, NEW_VICTIM },
 	/*
-	 * spread N MIN: ask for early kill, and own N pages, each in a 2 MB region of its own at
+	 * spread N MIN: ask for early kill, and own N pages, each in a different 2 MB region at
 	 * or above MIN. -> spread pages=
 	 */
 	{ "spread", map_spread_pages, NEW_VICTIM },

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # lacks.sh build|run
-# What this machine lacks to build the programs, or to run them, as
-# "PROGRAM (PACKAGE)", in one line; nothing when it has all. Packages are Debian's.
+# Print, in one line, the programs and files that this machine lacks to build or run the
+# test, as "PROGRAM (PACKAGE)". Packages are Debian's.
 set -u
 
 lacks=

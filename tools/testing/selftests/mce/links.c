@@ -21,7 +21,7 @@
 
 /*
  * Find the page that has become the body of a link in tmpfs since the last call. Such a page is
- * in the page cache, and not mapped. Return its pfn, 0 when there is none, or more than one.
+ * in the page cache, and not mapped. Return its pfn; 0 if there is none, or more than one.
  */
 static size_t find_new_body(void)
 {
@@ -49,9 +49,9 @@ static size_t find_new_body(void)
 }
 
 /*
- * "////...///init": with the NUL, a page. The kernel looks for the end of "init"
- * with a word that runs into the next page (hash_name() in fs/namei.c), and
- * compares it with the name of the dentry in the same way (fs/dcache.c).
+ * "////...///init" and the NUL fill a page. The kernel searches the end of "init" by loading a
+ * word that extends into the next page (hash_name() in fs/namei.c), and compares it with the
+ * name of the dentry in the same way (fs/dcache.c).
  */
 static bool make_link(const char *path)
 {
@@ -101,7 +101,7 @@ static void make_links(const char *args)
 		       (unsigned long long)body[bad_link] * PAGE, LINKS, pairs);
 }
 
-/* Do so as user number @user. The exit status is how many led to /init, in the worst round. */
+/* Follow all links as user @user. The exit status is how many led to /init in the worst round. */
 static void follow_links(int rounds, int user)
 {
 	struct stat init, found;
@@ -151,14 +151,14 @@ static void follow_links_as_users(const char *args)
 const struct command link_commands[] = {
 	/*
 	 * links: make symbolic links, each with a body that fills its page. -> links made=
-	 * pairs= (how often two bodies are side by side) gpa= (of the second of such a pair)
+	 * pairs= (how often two bodies are adjacent) gpa= (of the second body of such a pair)
 	 */
 	{ "links", make_links, NEW_VICTIM },
 	/*
 	 * follow ROUNDS USERS: stat(2) all those links, except the one whose body is at gpa, in
-	 * each of ROUNDS. USERS users without privileges do so at the same time, each on its own
-	 * CPU. -> follow reached= (how many links led to /init, in the worst round of all) uid=
-	 * checks= (machine checks meanwhile, of all CPUs together)
+	 * each of ROUNDS. USERS unprivileged users do so at the same time, each on another CPU.
+	 * -> follow reached= (how many links led to /init in the worst round of any user) uid=
+	 * checks= (machine checks meanwhile, on all CPUs)
 	 */
 	{ "follow", follow_links_as_users, VICTIM },
 	{ }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The kernel's log, and which of its messages go to the console. */
+/* The kernel's log, and the level of messages on the console. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 
 int kernel_log;
 
-/* What mark-log changes, to be restored by wait-log */
+/* mark-log changes these, and wait-log restores them */
 static char level_before[32];
 static bool quiet_before;
 
@@ -33,7 +33,7 @@ static void open_console(const char *args)
 	answer("console");
 }
 
-/* A machine check that is measured begins and ends on the same CPU. */
+/* Stay on a CPU, so that a measured machine check begins and ends there. */
 static void silence_console(const char *args)
 {
 	(void)args;
@@ -61,14 +61,14 @@ static void mark_log(const char *args)
 	answer("mark-log");
 }
 
-/* Wait for the next record of the log. False when it cannot be read. */
+/* Wait for the next record of the log. Return false if it cannot be read. */
 static bool next_record(char *record, size_t size)
 {
 	ssize_t len;
 
 	do {
 		len = read(kernel_log, record, size - 1);
-	} while (len < 0 && errno == EPIPE);	/* it was overwritten: go on with the oldest */
+	} while (len < 0 && errno == EPIPE);	/* overwritten: continue with the oldest */
 	if (len < 0)
 		return false;
 	record[len] = '\0';
@@ -86,7 +86,7 @@ static void wait_log(const char *args)
 			answer("error what=/dev/kmsg errno=%d", errno);
 			return;
 		}
-		/* mm/memory-failure.c, of a pfn without a struct page: until 6.12, and 7.3 */
+		/* mm/memory-failure.c, about a pfn without a struct page: up to 6.12, and 7.3 */
 		if (strstr(record, ": memory outside kernel control") ||
 		    strstr(record, ": recovery action for non struct page pfn")) {
 			outside = true;
@@ -129,8 +129,8 @@ const struct command log_commands[] = {
 	/* mark-log: remember where the log ends, and have the kernel print nothing. -> mark-log */
 	{ "mark-log", mark_log, PID_1 },
 	/*
-	 * wait-log: wait until the log has, after that mark, a complete record of a machine check
-	 * for an address where no memory is. Then have the kernel print as before. -> wait-log
+	 * wait-log: wait until, after that mark, the log has a complete machine check record for
+	 * an address without memory. Then have the kernel print as before. -> wait-log
 	 */
 	{ "wait-log", wait_log, PID_1 },
 	/* logged TEXT: count the records of the log with TEXT. -> logged times= */

@@ -1,24 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * VMM driver: runs one guest under QEMU, does to it what a scenario asks for, and
- * prints how it ended. Here are the options, the machines and the table of scenarios.
+ * VMM driver: run a scenario on one guest under QEMU, and print how the guest ended.
+ * This file has the options, the machines and the table of scenarios.
  *
  *   vmm [-l SECONDS] [-n POISONS] [-s SEED] -m MACHINE -k KERNEL -i INITRD SCENARIO
  *
- * -n and -s are for the scenarios soak-*. On standard output: the guest's console as
- * it comes, what the driver does ("vmm: ..."), evidence, and as its last line the
- * verdict:
+ * -n and -s are for the scenarios soak-*. The driver prints the guest's console as it
+ * comes, its own actions ("vmm: ..."), evidence, and as its last line the verdict:
  *
  *   vmm: verdict {"what":"lives","facts":{"code":"BUS_MCEERR_AO","lsb":"12",...}}
  *
- * A reader that finds no complete JSON there came while the line was being written, and
- * reads again later. "what" is lives (the guest powered off by itself), warns (the same,
- * but the kernel printed a warning), killed (the victim died, the kernel lives), oops,
- * panic, hang (no end in SECONDS), or error (the lab is broken: no statement about the
- * guest). The value of a fact is a string without spaces, or an array of strings when
- * there are several. The table "scenarios" has which verdict is right.
+ * If the JSON is incomplete, the line is still being written: read it again later. "what"
+ * is lives (the guest powered off by itself), warns (the same, but the kernel printed a
+ * warning), killed (the victim died, the kernel lives), oops, panic, hang (no end within
+ * SECONDS), or error (the lab failed, which means nothing for the guest). The value of a
+ * fact is a string without spaces, or an array of strings if there are several. The table
+ * "scenarios" has the expected verdict.
  *
- * Exit status: 0 when there is a verdict, 1 when it is "error", 2 for bad arguments.
+ * Exit status: 0 if there is a verdict, 1 if it is "error", 2 for bad arguments.
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -29,15 +28,15 @@
 #define DAX "memmap=16M!96M"
 
 /*
- * succor: QEMU 9.1 and later; KVM does not offer either by itself. ibpb would be forced, too,
- * and 5.15 then writes to an MSR that there is not.
+ * succor: QEMU 9.1 and later. KVM does not offer succor and overflow-recov, so they are forced.
+ * That would force ibpb, too, and 5.15 would write to an MSR that does not exist.
  */
 #define AMD_CPU \
 	"EPYC,-xsave,-rdseed,-sha-ni,-ibpb,+succor,+overflow-recov,x-force-features=on"
 
 static const char *const microvm[] = {
 	"-accel", "kvm",
-	/* pcie: without it there is no late e820 code, and no memory that is a disk */
+	/* pcie: the kernel needs it to make a disk of memory (late e820 code) */
 	"-machine", "microvm,memory-backend=ram,acpi=on,x-option-roms=off,pcie=on",
 	NULL,
 };
@@ -52,7 +51,7 @@ static const struct machine machines[] = {
 		.local = true,
 	},
 	{
-		/* where nothing sets LMCE in FEAT_CTL: qboot does not, on a stock KVM */
+		/* for a stock KVM, as the firmware, qboot, does not set LMCE in FEAT_CTL */
 		.name = "broadcast",
 		.qemu = "qemu-system-x86_64-microvm",
 		.args = microvm,
@@ -76,7 +75,7 @@ static const struct machine machines[] = {
 			"-machine", "q35,memory-backend=ram",
 			NULL,
 		},
-		/* no LMCE: what counts is the record, and there is one CPU */
+		/* no LMCE, but the injected record is local, and there is one CPU */
 		.cpu = "Haswell-noTSX,vendor=GenuineIntel",
 		.ram_mb = 256,
 		.local = true,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Bits of machine check records, by the names that arch/x86/include/asm/mce.h has */
+/* Bits of machine check records, named as in arch/x86/include/asm/mce.h */
 #ifndef SELFTESTS_MCE_MCE_H
 #define SELFTESTS_MCE_MCE_H
 
@@ -26,8 +26,8 @@
 #define MCACOD_INSTR 0x150
 
 /*
- * What the patrol scrubber of a memory controller finds (action optional), and what a load
- * finds (action required)
+ * Errors found by the patrol scrubber of a memory controller (action optional), and by a load
+ * (action required)
  */
 #define MCI_STATUS_SRAO (MCI_STATUS_VAL | MCI_STATUS_UC | MCI_STATUS_EN | MCI_STATUS_MISCV | \
 			 MCI_STATUS_ADDRV | MCI_STATUS_S | MCACOD_SCRUB)

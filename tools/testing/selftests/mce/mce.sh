@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # mce.sh [SCENARIO...]
-# The scenarios on the kernel of this tree, as a kselftest: KTAP, and exit status 0 when what was
-# run came out as the table "scenarios" has it, 1 when not, 4 when nothing could be run. A
-# scenario that this machine cannot run is skipped, and the line names what is missing: most
-# of them take KVM with nested virtualisation. Consoles of all runs are in logs/.
+# Run the scenarios on the kernel of this tree, as a kselftest. Prints KTAP; exit status 0 if
+# all runs ended as the table "scenarios" expects, 1 if not, 4 if nothing could be run. If this
+# machine cannot run a scenario, it is skipped, and the line names what is missing: most need KVM
+# with nested virtualisation. The consoles are in logs/.
 #
-# The kernel is that for which hook.cpio was built (see the Makefile), or KERNEL=. It has what
-# is in the file config. L1, which runs the VMM, has the same one, or L1_KERNEL=, and needs
-# what is in lab/l1.config as well.
+# The kernel under test is the one for which hook.cpio was built (see the Makefile), or KERNEL=.
+# It needs the symbols in the file config. L1, the machine that runs the VMM, has the same
+# kernel, or L1_KERNEL=, and also needs the symbols in lab/l1.config.
 set -u
 
 cd "$(dirname "$0")" || exit 1
@@ -24,11 +24,11 @@ lacks=$(./lacks.sh run)
 [ -z "$lacks" ] || skip "this machine lacks $lacks"
 if [ ! -x vmm ] || [ ! -r guest.cpio ]; then
 	lacks=$(./lacks.sh build)
-	skip "not built${lacks:+: there was no $lacks}"
+	skip "the test is not built${lacks:+: this machine lacks $lacks}"
 fi
 [ -r hook.cpio ] ||
-	skip "no hook.cpio: there was no kernel to build it for, see config, and give KDIR= to make"
-# version and image, of the Makefile
+	skip "no hook.cpio: build a kernel with the symbols in config, and run make with KDIR="
+# written by the Makefile
 read -r version image <kernel
 image=${KERNEL:-$image}
 [ -r "$image" ] || skip "no kernel $image: build it, or give KERNEL="
@@ -38,7 +38,7 @@ mkdir "$kernels" || exit 1
 missing=$kernels/missing
 : >"$missing"
 [ -r amd.cpio ] ||
-	echo "kvm-amd QEMU was older than 9.1 and had no SUCCOR: build with QEMU_AMD=" >"$missing"
+	echo "kvm-amd QEMU is older than 9.1 and has no SUCCOR: build with QEMU_AMD=" >"$missing"
 ln -s "$PWD"/vmm "$PWD"/*.cpio "$kernels/"
 ln -s "$(realpath "$image")" "$kernels/patched.bzImage"
 ln -s "$(realpath "${L1_KERNEL:-$image}")" "$kernels/l1.bzImage"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The process of the victim, seen from PID 1: start it, forward commands to it, and reap it.
- * Commands go to it through one pipe. It writes a byte to another pipe when one is done.
+ * The victim's process, as PID 1 handles it: start it, forward commands to it, and reap it.
+ * Commands go through one pipe. The victim writes a byte to another pipe after each.
  */
 #include <errno.h>
 #include <poll.h>
@@ -58,8 +58,8 @@ static int start_victim(void (*run)(const char *line))
 }
 
 /*
- * A victim may never exit after an oops, because it can wait for a lock that it holds itself.
- * Then PID 1 must not wait for it.
+ * After an oops a victim may never exit, because it may wait for a lock that it holds itself.
+ * PID 1 must not wait for it then.
  */
 static bool oopsed(void)
 {
@@ -79,8 +79,8 @@ static void reap_victim(void)
 }
 
 /*
- * Wait until the victim has done the command; false: it is dead. After an oops, the next command
- * on the console ends the wait as well.
+ * Wait until the victim has done the command. Return false if it is dead. After an oops, the
+ * next command on the console also ends the wait.
  */
 static bool wait_for_victim(void)
 {

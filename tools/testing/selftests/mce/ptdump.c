@@ -13,14 +13,14 @@
 
 struct tables {
 	unsigned long small, large, huge, holes;
-	char text[4 << 20];	/* the lines of debugfs, as they are */
+	char text[4 << 20];	/* the unchanged lines of debugfs */
 };
 
 static struct tables before, now;
 
 /*
- * A line is "0xSTART-0xEND SIZE FLAG... LEVEL", without flags when the entry is not present
- * (printk_prot() in arch/x86/mm/dump_pagetables.c). Equal neighbours share a line.
+ * A line is "0xSTART-0xEND SIZE FLAG... LEVEL", without flags if the entry is not present
+ * (printk_prot() in arch/x86/mm/dump_pagetables.c). Adjacent equal entries share a line.
  */
 static bool read_tables(struct tables *t, uint64_t gpa, char *found, size_t size)
 {

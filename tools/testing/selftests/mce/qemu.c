@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Start and end QEMU, speak QMP with it, and read what comes from it: QMP and the guest's
+ * Start and end QEMU, send it QMP commands, and read its two streams: QMP and the guest's
  * console.
  */
 #include <errno.h>
@@ -24,13 +24,13 @@
 
 #include "vmm.h"
 
-/* How long one poll() may take: its timeout is an int, and the deadline an int64_t. */
+/* The longest poll(): its timeout is an int, but the deadline an int64_t. */
 #define POLL_MS 60000
 
 /*
- * quiet: each character on the console is an exit to L1, which would be half of the time
- * of a boot. The guest's init sets a level of its own. nokaslr: CONFIG_RANDOMIZE_MEMORY,
- * which distributions have, puts the direct map elsewhere each time.
+ * quiet: each character on the console is an exit to L1, and messages would take half of the
+ * boot time. The guest's init sets its own level. nokaslr: CONFIG_RANDOMIZE_MEMORY, which
+ * distributions enable, would move the direct map in each boot.
  */
 #define KERNEL_ARGS \
 	"console=ttyS0 quiet panic=-1 nokaslr printk.devkmsg=on " \
@@ -81,7 +81,7 @@ static void read_qmp_line(const char *line)
 	json_object_put(msg);	/* an event, or the greeting */
 }
 
-/* One stream of lines: a socket, and the part of its last line that has been read */
+/* A stream of lines: a socket, and the part of its last line that has been read */
 static struct stream {
 	int *fd;
 	void (*line)(const char *line);
@@ -124,7 +124,7 @@ bool drain_console(void)
 
 	while (poll(&fd, 1, 0) > 0)
 		if (read(vm.console, buf, sizeof(buf)) <= 0)
-			return lab_error("QEMU is gone");
+			return lab_error("QEMU has exited");
 	for (size_t i = 0; i < ARRAY_SIZE(streams); i++)
 		if (streams[i].fd == &vm.console)
 			streams[i].len = 0;
@@ -132,7 +132,7 @@ bool drain_console(void)
 }
 
 /*
- * Wait until QEMU or the guest has sent something, and handle it. False when there is
+ * Wait until QEMU or the guest has sent something, and handle it. Return false if there is
  * nothing more to wait for.
  */
 bool pump(void)
@@ -147,7 +147,7 @@ bool pump(void)
 		return false;
 	}
 	if (vm.qmp < 0 && vm.console < 0)
-		return false;	/* QEMU is gone */
+		return false;	/* QEMU has exited */
 	for (size_t i = 0; i < ARRAY_SIZE(streams); i++)
 		fds[i] = (struct pollfd){ .fd = *streams[i].fd, .events = POLLIN };
 	if (poll(fds, ARRAY_SIZE(fds), left < POLL_MS ? left : POLL_MS) < 0 && errno != EINTR)
@@ -160,7 +160,7 @@ bool pump(void)
 
 /*
  * QEMU asks for early kill: it gets a SIGBUS as soon as its guest's RAM is poisoned, and
- * reports that to the guest. In a scenario without that report, have the prctl() fail. QEMU
+ * reports that to the guest. In a scenario without that report, make the prctl() fail. QEMU
  * ignores the failure, and the page is only unmapped.
  */
 static void forbid_early_kill(void)
@@ -258,7 +258,7 @@ void end_qemu(void)
 	vm.qemu = 0;
 }
 
-/* Run a QMP command; @args is JSON or NULL. The reply's "return", or NULL. */
+/* Run a QMP command; @args is JSON or NULL. Returns the reply's "return", or NULL. */
 struct json_object *qmp(const char *command, const char *args)
 {
 	struct json_object *msg = json_object_new_object(), *value = NULL;
@@ -274,7 +274,7 @@ struct json_object *qmp(const char *command, const char *args)
 		dprintf(vm.qmp, "%s\n", text);
 	while (!vm.reply && pump())
 		;
-	/* a guest that dies or hangs may take the reply with it: not the lab's fault */
+	/* without a reply, the lab is not at fault if the guest has died or hangs */
 	if (vm.reply ? !json_object_object_get_ex(vm.reply, "return", &value) :
 		       !vm.panic && !vm.oops && !vm.timed_out)
 		lab_error("QMP %s: %s", text,

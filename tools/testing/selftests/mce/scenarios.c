@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the driver does in the scenarios where a page goes bad, or many do. See stray.c for
- * those where the kernel accesses the page later, and soak.c for soak-*. The table of names
- * is in main.c.
+ * The scenarios in which one page or many pages go bad. stray.c has those in which the kernel
+ * accesses the page later, soak.c has soak-*, and main.c has the table of names.
  */
 #include <stdlib.h>
 
 #include "scenarios.h"
 
-/* Action optional: the VMM reports at once, the process has asked for early kill. */
+/* Action optional: the VMM reports at once, and the process has asked for early kill. */
 bool ao_page(void)
 {
 	uint64_t gpa;
@@ -29,7 +28,7 @@ bool ao_line(void)
 	       look_at_direct_map("direct", gpa) && ask("gone", "leave");
 }
 
-/* Action required: the error is found when the guest's user space accesses the page. */
+/* Action required: the guest finds the error when user space accesses the page. */
 static bool ar(const char *kind, const char *use)
 {
 	uint64_t gpa;
@@ -66,7 +65,7 @@ bool copyin(void)
 	       look_at_direct_map("direct", gpa) && ask("gone", "leave");
 }
 
-/* One fact of a SIGBUS: NAME=CODE:LSB, or with :elsewhere when it is not about the page. */
+/* Make a fact of a SIGBUS: NAME=CODE:LSB, with :elsewhere if it is not about the page. */
 static void note_sigbus(const char *when, const char *kind)
 {
 	const char *code = strstr(vm.answer, "code=") ?: "code=none";
@@ -94,7 +93,7 @@ bool page_kinds(void)
 		char early[32];
 
 		snprintf(early, sizeof(early), "%s early", all[i]);
-		/* an early SIGBUS is pending then, and comes before the load */
+		/* the early SIGBUS is pending now, and comes before the load */
 		if (!map_victim_page_above(0, early, &gpa) || !poison_page(gpa) ||
 		    !report_quietly(gpa, MISC_PAGE) || !ask("sigbus", "load"))
 			return false;
@@ -108,7 +107,7 @@ bool page_kinds(void)
 			return false;
 	}
 
-	/* a clean page of the page cache is on the disk as well: no SIGBUS, read again */
+	/* a clean page of the page cache is read again from the disk, without a SIGBUS */
 	if (!map_victim_page_above(0, "clean early", &gpa) || !poison_page(gpa) ||
 	    !report_quietly(gpa, MISC_PAGE) || !ask("value", "load"))
 		return false;
@@ -124,7 +123,7 @@ bool page_kinds(void)
 /* A page of a DIMM is bad. */
 static bool poison_dimm(uint64_t *gpa)
 {
-	/* in the middle, so that what touches it next is the filling below */
+	/* in the middle, so that "fill" is the first to touch it again */
 	if (!plug_dimm() || !ask("map", "map %#llx anon early", DIMM_START + DIMM_SIZE / 2))
 		return false;
 	*gpa = answered("gpa=");
@@ -147,7 +146,7 @@ bool replug(void)
 	return poison_dimm(&gpa) && replace_dimm(gpa);
 }
 
-/* With page tables of five levels, where the kernel is built for that. */
+/* With page tables of five levels, if the kernel supports them. */
 bool replug_la57(void)
 {
 	const char *registers = ask_monitor("info registers");
@@ -168,7 +167,7 @@ bool replug_stray(void)
 	if (!poison_dimm(&gpa) || !wait_until_records_handled() ||
 	    !look_at_direct_map("direct", gpa))
 		return false;
-	/* where it is not mapped, the load is a page fault */
+	/* if it is not mapped, the load is a page fault */
 	if (is_fact("direct", "mapped") ?
 	    !stop_in_kernel_load(gpa) || !inject(0, action_required, gpa, MISC_PAGE) ||
 	    !qmp("cont", NULL) || !wait_for_answer("stray") :
@@ -179,15 +178,15 @@ bool replug_stray(void)
 }
 
 /*
- * Compare the kernel's page tables before and after many pages went bad, one after the
- * other. The process gets an early SIGBUS for each if @reported, or one when it loads.
+ * Compare the kernel's page tables before and after many pages went bad, one at a time. For
+ * each, the process gets an early SIGBUS if @reported, else one when it loads.
  */
 static bool many_pages(bool reported, const char *signal)
 {
 	const int wanted = 64;
 	int signals = 0;
 
-	/* the records of so many take longer to print than all else here does */
+	/* printing so many records would take most of the time */
 	if (!ask("quiet", "quiet"))
 		return false;
 	vm.prefix = "before.";
@@ -219,15 +218,15 @@ bool many_pages_reported(void)
 	return many_pages(true, "code=BUS_MCEERR_AO lsb=12 ");
 }
 
-/* The poller finds deferred errors: once a second is too rare for so many. */
+/* By loads: polling for deferred errors once a second would be too slow for so many. */
 bool many_pages_required(void)
 {
 	return many_pages(false, "code=BUS_MCEERR_AR lsb=12 ");
 }
 
 /*
- * AMD's action optional. There is no exception: the kernel finds the record when it polls
- * the banks.
+ * AMD's equivalent of action optional. There is no exception: the kernel finds the record when
+ * it polls the banks.
  */
 bool deferred(void)
 {
@@ -249,7 +248,7 @@ bool smp(void)
 	for (int cpu = 0; cpu < 4; cpu++) {
 		uint64_t gpa;
 
-		/* without a machine check in between: what the lab itself takes */
+		/* the baseline: stalls of the lab itself, without a machine check */
 		vm.prefix = "quiet.";
 		if (!ask("stalls", "stalls") || !map_victim_page("anon early", &gpa) ||
 		    !ask("stalls", "stalls"))
@@ -307,7 +306,7 @@ bool bare_metal(void)
 	return true;
 }
 
-/* Have the kernel put back pages that were never taken out: one of RAM, and another. */
+/* Have the kernel map back an offlined page of RAM, and a page that is not RAM. */
 bool clear_nospec(void)
 {
 	uint64_t gpa;

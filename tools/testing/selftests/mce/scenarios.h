@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The functions of the scenarios, which main.c gives names to */
+/* The functions of the scenarios; main.c has their names. */
 #ifndef SELFTESTS_MCE_SCENARIOS_H
 #define SELFTESTS_MCE_SCENARIOS_H
 
 #include "vmm.h"
 
-/* What scenario clear keeps from the guest's kernel: a page that is not RAM */
+/* scenario clear: an address that the guest's kernel does not use as RAM */
 #define NOT_RAM (112 * MB)
 
 /* ---- scenarios.c */

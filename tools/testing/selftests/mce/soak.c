@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The scenarios soak-*: one bad page after the other, of random kinds and in random
- * ways, in a guest that works. What is random comes from soak_seed alone.
+ * The scenarios soak-*: poison one page after the other, of random kinds and in random
+ * ways, in a busy guest. All random choices come from soak_seed.
  *
- * What can be wrong: a process of the guest that dies or finds other data than
- * it wrote (died=), a victim with an unexpected SIGBUS or none (wrong=),
- * HardwareCorrupted that does not add up (corrupted=), and, between the first hundred
- * of pages and the last, a change of what the kernel uses of slab and of page tables
- * when the guest is idle (slab_kb=, pagetables_kb=). soak-leak has a guest program that
- * leaks, to see that this is noticed.
+ * They report processes of the guest that died or read wrong data (died=), victims with
+ * an unexpected SIGBUS or none (wrong=), a wrong HardwareCorrupted (corrupted=), and how
+ * much the idle kernel's slab and page tables grow between the first hundred pages and
+ * the last (slab_kb=, pagetables_kb=). In soak-leak the guest leaks memory, to test that
+ * a leak is noticed.
  */
 #include <stdlib.h>
 
@@ -16,20 +15,20 @@
 
 unsigned int soak_poisons = 30, soak_seed = 1;
 
-/* Of all that victims can own (kinds.c); only a clean page is read again. */
+/* A subset of kinds.c. Only a clean page is read again from the disk. */
 static const char *const kinds[] = {
 	"anon", "mlock", "thp", "hugetlb", "shmem", "dirty", "clean",
 };
 
 /*
- * How the guest learns of it: by a report, with the record about a page or about a line; by
- * an access; by an access, but the record is injected, and is about a line.
+ * How the guest learns of poison: by a report, with a record about a page or about a line; by
+ * an access; or by an injected action required record about a line.
  */
 enum way { AO_PAGE, AO_LINE, LOAD, REQUIRED_LINE, WAYS };
 
 static const char *const way_names[] = { "ao-page", "ao-line", "ar-load", "ar-line" };
 
-/* Machine check and SIGBUS for the page at @gpa, or what a clean page gets instead. */
+/* Cause a machine check for @gpa. The answer is a SIGBUS, or the value of a clean page. */
 static bool use_page(uint64_t gpa, enum way way, bool clean)
 {
 	uint64_t misc = way == AO_PAGE ? MISC_PAGE : MISC_LINE;
@@ -37,7 +36,7 @@ static bool use_page(uint64_t gpa, enum way way, bool clean)
 	switch (way) {
 	case AO_PAGE:
 	case AO_LINE:
-		/* an early SIGBUS is pending then, and comes before the load */
+		/* the early SIGBUS is pending now, and comes before the load */
 		return report_quietly(gpa, misc) && ask(clean ? "value" : "sigbus", "load");
 	case REQUIRED_LINE:
 		return report_required(gpa, misc);
@@ -47,8 +46,8 @@ static bool use_page(uint64_t gpa, enum way way, bool clean)
 }
 
 /*
- * One page goes bad. *@right: the victim had the SIGBUS that it should have. *@late: it is of
- * hugetlbfs, and the victim had one by its access only, although it asked for an early one.
+ * Poison one page. *@right: the victim got the expected SIGBUS. *@late: the page is of
+ * hugetlbfs, and the victim asked for an early SIGBUS, but got one only by its access.
  */
 static bool one_poison(const char *kind, enum way way, bool *right, bool *late)
 {
@@ -66,7 +65,7 @@ static bool one_poison(const char *kind, enum way way, bool *right, bool *late)
 	*right = clean ? answered("byte=") == 0x5a : is_sigbus(expected);
 	*late = !*right && hugetlb && reported && is_sigbus("code=BUS_MCEERR_AR lsb=21 ");
 	if (!*right)
-		say("not what was expected: %s", vm.answer);
+		say("unexpected answer: %s", vm.answer);
 	return ask("gone", "leave");
 }
 
@@ -75,9 +74,8 @@ struct usage {
 };
 
 /*
- * A clean page is read again from the disk: there is no SIGBUS for a process that only spins.
- * And 6.6.87 sends none for a page of hugetlbfs before the process accesses it, see
- * "scenarios".
+ * A process that only spins gets no SIGBUS for some pages: a clean page is read again from the
+ * disk, and 6.6.87 sends none for a page of hugetlbfs before an access, see "scenarios".
  */
 static enum way way_for(const char *kind, enum way way)
 {
@@ -86,7 +84,7 @@ static enum way way_for(const char *kind, enum way way)
 	return way == REQUIRED_LINE && by_access ? LOAD : way;
 }
 
-/* What the kernel uses for itself when the guest is idle; *@died adds up. */
+/* Measure the kernel's own memory in the idle guest. Add dead processes to *@died. */
 static bool measure(struct usage *u, unsigned int *died)
 {
 	if (!ask("rest", "rest"))
@@ -150,7 +148,7 @@ bool run_soak(void)
 	return take_poisons(false);
 }
 
-/* Fewer pages: those that are action optional wait for the poller, twice each. */
+/* Fewer pages: each deferred error waits twice for the poller. */
 bool run_short_soak(void)
 {
 	soak_poisons = 12;

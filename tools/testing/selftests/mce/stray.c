@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the driver does in the scenarios where the kernel accesses a page that is known to
- * be bad: stray-*, those with the page of a file, pinned and not-offlined*.
+ * The scenarios in which the kernel accesses a page after memory_failure() has handled it:
+ * stray-*, those with the page of a file, pinned and not-offlined*.
  */
 #include "scenarios.h"
 
 /*
- * The kernel accesses @gpa, in a page that is offlined, through the direct map. @param is in
- * which way, see hook/hook.c.
+ * The kernel accesses @gpa, in an offlined page, by the direct map. @param selects the access,
+ * see hook/hook.c.
  */
 static bool access_direct_map(const char *param, uint64_t gpa)
 {
@@ -16,7 +16,7 @@ static bool access_direct_map(const char *param, uint64_t gpa)
 	       wait_until_records_handled() && look_at_direct_map("after", gpa);
 }
 
-/* The same in the page of a process that has had its SIGBUS */
+/* The same in the page of a process that has got its SIGBUS */
 static bool access_poison(const char *kind, const char *param, uint64_t offset, uint64_t *gpa)
 {
 	return map_victim_page(kind, gpa) && poison_page(*gpa) && ask("sigbus", "load") &&
@@ -35,7 +35,7 @@ bool stray_zeropad(void)
 	return stray("anon", "zeropad", 0);
 }
 
-/* The kernel accesses the page again when the first accesses have had it taken out. */
+/* The kernel accesses the page again, after the first accesses caused it to be taken out. */
 bool stray_nofault(void)
 {
 	uint64_t gpa;
@@ -59,7 +59,7 @@ bool stray_line(void)
 	       ask("gone", "leave");
 }
 
-/* A page of a folio that memory_failure() marks as a whole. */
+/* A page of a huge page: memory_failure() marks the whole folio. */
 bool stray_hugetlb(void)
 {
 	return stray("hugetlb", "nofault", 0);
@@ -82,8 +82,8 @@ bool stray_zeropad_inside(void)
 }
 
 /*
- * The same as stray-zeropad, but by what any user can do: follow symbolic links, of which
- * one ends next to a bad page.
+ * The same access as stray-zeropad, but caused by an unprivileged user, who follows symbolic
+ * links. The body of one ends next to a bad page.
  */
 static bool follow_links(int rounds, int users)
 {
@@ -103,13 +103,13 @@ bool stray_path(void)
 	return follow_links(1, 1);
 }
 
-/* Two CPUs can get there at the same instant. */
+/* Two CPUs can access the page at the same time. */
 bool stray_path_2(void)
 {
 	return follow_links(40, 2);
 }
 
-/* The page of a file, which the kernel accesses after the process had its SIGBUS */
+/* The kernel accesses the page of a file after the process has got its SIGBUS. */
 static bool access_file_page(const char *kind, const char *access)
 {
 	uint64_t gpa;
@@ -152,8 +152,8 @@ bool pinned(void)
 }
 
 /*
- * Poison a huge page that a pipe has a reference to. It cannot be split, so
- * memory_failure() fails after it has marked the page. The process still has the page.
+ * Poison a huge page to which a pipe has a reference. It cannot be split, so
+ * memory_failure() fails after it has marked the page. The process still maps the page.
  */
 static bool poison_pinned_thp(uint64_t *gpa)
 {
@@ -161,7 +161,7 @@ static bool poison_pinned_thp(uint64_t *gpa)
 	       report_quietly(*gpa, MISC_PAGE) && look_at_direct_map("direct", *gpa);
 }
 
-/* The kernel copies from the page of the process, which it survives, then from the pipe. */
+/* The kernel copies from user space, which it survives, and then from the pipe's page. */
 bool not_offlined(void)
 {
 	uint64_t gpa;
@@ -170,7 +170,7 @@ bool not_offlined(void)
 	       ask("gone", "leave");
 }
 
-/* Copies from user space that the kernel repeats are counted, and too many are fatal. */
+/* The kernel counts repeated copies from user space, and too many are fatal. */
 bool not_offlined_futex(void)
 {
 	uint64_t gpa;

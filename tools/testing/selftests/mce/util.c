@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Small things that several files of the guest program need. It calls none of the others. */
+/* Helpers of the guest program. They depend on none of its other files. */
 #include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@ bool quiet;
 
 void log_record(const char *record, int len)
 {
-	/* a tty that has no other writer keeps lines whole, too */
+	/* a tty with only one writer also keeps lines whole */
 	const char *text = quiet ? strchr(record, '>') + 1 : record;
 	int fd = quiet ? STDOUT_FILENO : kmsg;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The victim: a process of the guest that owns the page which goes bad. It is a process of its
- * own, so that only it dies. Here are its page, how it accesses that page, and its SIGBUS.
+ * The victim: the guest's process that owns the page which goes bad. It is separate from PID 1,
+ * so that only the victim dies. This file has its page, its accesses, and its SIGBUS.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +26,7 @@ uint64_t gpa_of(const void *va)
 	uint64_t entry;
 	off_t off = (uintptr_t)va / PAGE * sizeof(entry);
 
-	/* the file is about the process that opens it: PID 1 must not do so before it forks */
+	/* the file is of the process that opens it, so PID 1 must not open it before fork() */
 	if (pagemap < 0)
 		pagemap = open("/proc/self/pagemap", O_RDONLY);
 	if (pread(pagemap, &entry, sizeof(entry), off) != sizeof(entry))
@@ -79,7 +79,7 @@ static const char *code_name(const siginfo_t *si)
 	       si->si_code == BUS_MCEERR_AO ? "BUS_MCEERR_AO" : "other";
 }
 
-/* addr_match is "yes" when addr and the page are in the same 1 << lsb bytes. */
+/* addr_match is "yes" if addr and the page are in the same 1 << lsb bytes. */
 void report_sigbus(const siginfo_t *si)
 {
 	uintptr_t addr = (uintptr_t)si->si_addr;
@@ -112,7 +112,7 @@ static void spin_until_sigbus(const char *args)
 	(void)args;
 	mask_sigbus(SIG_UNBLOCK);
 	answer("spinning");
-	/* R15: by it the VMM driver finds out which process a CPU runs, see vmm.c */
+	/* by R15 the VMM driver finds the CPU that runs the victim, see actions.c */
 	asm volatile("mov %1, %%r15\n"
 		     "1: cmpl $0, %0\n"
 		     "je 1b" : : "m"(got_sigbus), "r"(gpa_of(page)) : "r15", "cc", "memory");
@@ -120,7 +120,7 @@ static void spin_until_sigbus(const char *args)
 	report_last_sigbus();
 }
 
-/* Return whether @access came to its end. If not, @sigbus is why. */
+/* Return whether @access finished. If not, @sigbus has the signal. */
 static bool try(void (*access)(void))
 {
 	bool through = false;
@@ -213,8 +213,8 @@ const struct command victim_commands[] = {
 	/* wait: sleep until SIGBUS. -> sigbus ... */
 	{ "wait", wait_for_sigbus, VICTIM },
 	/*
-	 * spin: the same in user mode, without ever leaving the CPU, with the physical address of
-	 * the page in R15. -> spinning, then sigbus ...
+	 * spin: the same, but busy in user mode, with the physical address of the page in R15.
+	 * -> spinning, then sigbus ...
 	 */
 	{ "spin", spin_until_sigbus, VICTIM },
 	/* load: read a byte of the page. -> value byte=, or sigbus ... */
@@ -226,7 +226,7 @@ const struct command victim_commands[] = {
 	 * sigbus= (the code of a SIGBUS that came before it returned)
 	 */
 	{ "write", write_to_pipe, VICTIM },
-	/* hook PARAMETERS: load the hook module, see hook/hook.c. -> the answer of that */
+	/* hook PARAMETERS: load the hook module, see hook/hook.c. -> the module's answer */
 	{ "hook", load_hook, VICTIM },
 	/* leave: exit. -> gone */
 	{ "leave", leave, VICTIM },

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One run: a guest under QEMU, from its boot to its end, and the verdict. See vmm.h. It is
- * linked into the program vmm (main.c), and into those that compare kernels (scripts/).
+ * One run of a guest under QEMU, from its boot to its end, and the verdict. See vmm.h. The
+ * program vmm (main.c) and those that compare kernels (scripts/) share this file.
  *
- * A run without a limit has no timeouts: under Bochs, the clock that this program reads has
- * little to do with the real time.
+ * A run without a limit has no timeouts: under Bochs, this program's clock is unrelated to
+ * real time.
  */
 #include <signal.h>
 #include <unistd.h>
@@ -52,9 +52,9 @@ static void say_registers(void)
 }
 
 /*
- * Let the guest boot. Under -icount a spinning vCPU starves the others: QEMU 7.2 gives the
- * next vCPU only the rest of a time slice. In 5.10 and 6.1 the first vCPU spins in
- * schedule() until the second is there. stop and cont rotate them.
+ * Boot the guest. Under -icount a spinning vCPU starves the others: QEMU 7.2 gives the next
+ * vCPU only the rest of a time slice. In 5.10 and 6.1 the first vCPU spins in schedule()
+ * until the second is up. stop and cont rotate them.
  */
 static bool boot_rotating_vcpus(void)
 {
@@ -67,8 +67,8 @@ static bool boot_rotating_vcpus(void)
 }
 
 /*
- * After an oops that killed a process, the rest of the guest should go on: PID 1 answers,
- * and forks.
+ * After an oops that killed a process, the rest of the guest should live: PID 1 answers, and
+ * forks.
  */
 static bool survives_oops(void)
 {
@@ -113,8 +113,8 @@ static void print_verdict(const char *what)
 
 /*
  * Run one scenario from boot to the guest's power-off, @limit seconds at most (0: no
- * limit), and print the verdict. Returns the exit status: 0 when there is a verdict, 1 when
- * it is "error".
+ * limit), and print the verdict. Returns the exit status: 0 if there is a verdict, 1 if it
+ * is "error".
  */
 int run_scenario(const struct machine *m, const struct scenario *s, const char *kernel,
 		 const char *initrd, int limit)
@@ -141,7 +141,7 @@ int run_scenario(const struct machine *m, const struct scenario *s, const char *
 	if (vm.oops && !vm.panic && !vm.lab_error)
 		survives = survives_oops();
 
-	/* a dying guest prints more: the trace. And QEMU sends its last event. */
+	/* a dying guest still prints its trace, and QEMU sends its last event */
 	if (limit && !vm.timed_out && vm.deadline_ms > now_ms() + LAST_WORDS_MS)
 		vm.deadline_ms = now_ms() + LAST_WORDS_MS;
 	while ((limit || vm.panic || vm.oops) && pump())
@@ -151,7 +151,7 @@ int run_scenario(const struct machine *m, const struct scenario *s, const char *
 	what = verdict(finished, hang);
 	if (vm.message[0])
 		fact("why", "%s", vm.message);
-	/* each machine check prints its RIP, which is of interest when the guest ends there */
+	/* each machine check prints its RIP, but only the RIP at the guest's end matters */
 	if (vm.rip[0] && !finished)
 		fact("rip", "%s", vm.rip);
 	if (vm.fault[0])

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a VMM driver is made of: one guest under QEMU, and what can be done to it. A
- * function that returns bool returns false when the run cannot go on: the guest died or
- * hangs, or the lab is broken. vm tells which.
+ * The parts of a VMM driver: one guest under QEMU, and actions on it. A function that returns
+ * bool returns false if the run cannot continue: the guest died or hangs, or the lab failed.
+ * vm has the cause.
  */
 #ifndef SELFTESTS_MCE_VMM_H
 #define SELFTESTS_MCE_VMM_H
@@ -22,22 +22,22 @@ struct json_object;
 #define MB (1024ULL * 1024)
 
 /*
- * The first 16 MB of the direct map are 4K pages whatever happens, and the kernel's
- * image comes next.
+ * The first 16 MB of the direct map are always 4K pages, and the kernel's image comes
+ * next.
  */
 #define ABOVE_4K_MAP (32 * MB)
 
 /* The direct map with four levels: Documentation/arch/x86/x86_64/mm.rst */
 #define DIRECT_MAP 0xffff888000000000ULL
 
-/* QEMU puts memory devices behind 4 GB when there is less RAM than that. */
+/* QEMU puts memory devices at 4 GB if there is less RAM than that. */
 #define DIMM_START (4096 * MB)
 #define DIMM_SIZE (128 * MB)
 
-/* Behind all memory that any of the guests has. */
+/* above all memory of any guest */
 #define NO_MEMORY_HERE (64 * 1024 * MB)
 
-/* What a machine check is about. QEMU does not broadcast one to an AMD CPU. */
+/* A machine check record. QEMU does not broadcast one to an AMD CPU. */
 struct record {
 	uint64_t status, mcgstatus;
 	bool local;
@@ -54,7 +54,7 @@ struct machine {
 	const char *cpu;
 	unsigned int ram_mb;
 	bool starving;	/* a spinning vCPU starves the others: -icount */
-	bool amd;	/* records are AMD's, and the guest polls for deferred errors */
+	bool amd;	/* AMD's records; the guest polls for deferred errors */
 	bool local;	/* machine checks go to one CPU: LMCE, or AMD */
 };
 
@@ -68,25 +68,25 @@ struct scenario {
 	const char *kernel_args;
 };
 
-/* What is known of the one guest that this process runs. */
+/* The state of the guest; a process runs only one. */
 extern struct vm {
 	pid_t qemu;
 	int ram, qmp, console;
-	const char *step;	/* where in the scenario we are */
+	const char *step;	/* of the scenario */
 	int64_t deadline_ms;
 	char question[128];
-	char answer[512];	/* the guest's newest; "" until it comes */
-	const char *awaited;	/* an answer: others may come before and after it */
-	bool came;	/* the awaited one did */
-	const char *prefix;	/* of the keys of facts; NULL: keep none */
+	char answer[512];	/* the newest answer; "" until it comes */
+	const char *awaited;	/* an answer; others may come before and after it */
+	bool came;	/* the awaited answer has come */
+	const char *prefix;	/* of the keys of facts; NULL: keep no facts */
 	struct json_object *facts;	/* of all answers so far, see fact() */
-	char told[4096];	/* the same as " key=value ...", in the order that they came */
-	bool outside;	/* a record for memory that is not there was handled */
+	char told[4096];	/* all facts as " key=value ...", in order */
+	bool outside;	/* a record for an address without memory was handled */
 	bool panic, oops, warned, killed, powered_off, timed_out, lab_error;
-	bool reset;	/* the CPU gave up: triple fault, or a machine check in one */
+	bool reset;	/* CPU shutdown: triple fault, or a machine check during another */
 	bool oops_over;
 	bool amd, local;	/* of the machine, and of the scenario */
-	bool silent;	/* neither the guest's console nor what is done is shown */
+	bool silent;	/* print neither the guest's console nor the actions */
 	unsigned int lines;	/* of the guest's console so far */
 	char message[256], rip[128], fault[32];
 	struct json_object *reply;
@@ -97,7 +97,7 @@ extern struct vm {
 
 bool lab_broken(void);
 
-/* Report that the lab, not the guest, is at fault. Its value is false, to be returned. */
+/* Report that the lab, not the guest, failed. Returns false, to be passed on. */
 #define lab_error(fmt, ...) (say("error: " fmt, ##__VA_ARGS__), lab_broken())
 
 /* ---- qemu.c */
@@ -121,7 +121,7 @@ bool wait_for_answer(const char *word);
 bool ask_question(const char *word);
 uint64_t answered(const char *key);
 
-/* Send the guest a command, and wait for its answer @word. */
+/* Send the guest a command, and wait for the answer @word. */
 #define ask(word, fmt, ...) \
 	(snprintf(vm.question, sizeof(vm.question), fmt, ##__VA_ARGS__), ask_question(word))
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Processes that use the guest as people do: one for each CPU, and one more. Each has a random
- * mix, from a seed, of memory that it writes and reads back, of children, and of files on tmpfs
- * and on ext2. A process exits when something fails or it finds other data than it wrote.
+ * Processes that keep the guest busy: one for each CPU, and one more. Each does a random mix, from
+ * a seed, of writing and reading memory, starting children, and using files on tmpfs and ext2. A
+ * process exits if something fails or if it reads other data than it wrote.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -150,7 +150,7 @@ static void end_work(const char *args)
 		all_rounds += rounds[i];
 	}
 	count = 0;
-	/* files that a worker had no time to remove */
+	/* remove files that killed workers left */
 	for (int i = 0; i < WORKERS_MAX; i++) {
 		char path[32];
 
@@ -166,8 +166,8 @@ const struct command work_commands[] = {
 	/* work SEED: start the processes. -> work */
 	{ "work", start_work, PID_1 },
 	/*
-	 * rest: end them. -> rest died= (how many had failed, or were not there any more) rounds=
-	 * (how many things all of them did)
+	 * rest: end them. -> rest died= (how many had exited before) rounds= (of work, all
+	 * processes together)
 	 */
 	{ "rest", end_work, PID_1 },
 	{ }

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # build.sh OBJ OUT
-# Build the hook module for the kernel that was built in OBJ (of make O=, or the tree itself),
-# and pack it into the initramfs archive OUT, as /hook.ko.
+# Build the hook module for the kernel that was built in OBJ (make O=, or the tree), and pack
+# it into the initramfs archive OUT, as /hook.ko.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -15,7 +15,7 @@ trap 'exit 130' INT TERM HUP
 unset MAKEFLAGS MFLAGS MAKELEVEL
 cp "$here/hook.c" "$here/Makefile" "$module/"
 make -C "$obj" -j"$(nproc)" modules_prepare
-# Without modules, what the kernel's own image exports is all: the tree need not be walked.
+# A tree without built modules has no Module.symvers: use the exports of the image.
 symbols=
 [ -e "$obj/Module.symvers" ] || symbols=KBUILD_EXTRA_SYMBOLS=$obj/vmlinux.symvers
 make -C "$obj" M="$module" ${symbols:+"$symbols"} modules

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A module of the selftest, for what no user space can have the kernel do. It
- * does what its parameters ask for, answers as the guest program does, and
- * never stays: init ends with -ECANCELED.
+ * The hook: a module of the selftest for kernel accesses that user space cannot
+ * cause. Its parameters select the accesses. It answers as the guest program
+ * does, and its init returns -ECANCELED, so that it never stays loaded.
  *
  *   clear_pfn=PFN   call clear_mce_nospec(PFN), as the pmem driver does when
  *                   the poison of a page was overwritten. -> clear
  *
- * and with the direct map's address of PA, the physical address of a page:
+ * The others access a page by its address in the direct map; PA is its physical
+ * address:
  *
  *   zeropad=PA      load_unaligned_zeropad() of all seven words that begin in
- *                   the page before and end in this. -> stray zeropad= (for how
- *                   many the upper bytes came back as zeroes)
- *   nofault=PA      copy_from_kernel_nofault(), what[] below. -> stray nofault=
- *                   (how many said -EFAULT), of=, ns= (mean time of each)
+ *                   the page before and end in this. -> stray zeropad= (how many
+ *                   had zeroes in the upper bytes)
+ *   nofault=PA      copy_from_kernel_nofault() of each of what[]. -> stray nofault=
+ *                   (how many returned -EFAULT), of=, ns= (mean time of each)
  *   copyout=PA      copy_to_user() of 128 bytes, 64 of them in the page before,
  *                   and of 8 in the page. -> stray copyout= (how many bytes of
  *                   each were not copied)
@@ -21,10 +22,10 @@
  *                   the page. -> stray inside=
  *   spin=PA         a load of the word at PA, with a fixup, over and over, with PA in
  *                   R15. -> stray spin= (fixed, or over after a while)
- *   walk=PA         read a byte of each page that is mapped of the 64 MB from PA on.
- *                   -> walk pages= l4= l3= l2= l1= (how many entries of page tables
- *                   the CPU loaded for that, level by level: their Accessed bits)
- *   load=PA         a plain load of the byte at PA, which no fixup is for.
+ *   walk=PA         read a byte of each mapped page in the 64 MB from PA on.
+ *                   -> walk pages= l4= l3= l2= l1= (how many page table entries the
+ *                   CPU loaded, for each level, by their Accessed bits)
+ *   load=PA         a plain load of the byte at PA, without a fixup.
  *                   -> stray load=
  */
 #include <linux/bitmap.h>
@@ -51,7 +52,7 @@ module_param(spin, ulong, 0);
 module_param(walk, ulong, 0);
 module_param(load, ulong, 0);
 
-/* Where copies begin, seen from the page's start, and how long they are. */
+/* The copies: their offset from the start of the page, and their length. */
 static const struct {
 	short from;
 	unsigned short len;
@@ -65,7 +66,7 @@ static u8 buffer[PAGE_SIZE];
 
 static void __init try_zeropad(u8 *page)
 {
-	/* x86 is little endian: what comes first is in the lower bytes */
+	/* x86 is little endian: the first bytes are the lower ones */
 	unsigned long last = *(unsigned long *)(page - sizeof(long));
 	int right = 0, i;
 
@@ -120,9 +121,9 @@ static void __init try_spin(unsigned long pa)
 #define ENTRY_ADDR 0x000ffffffffff000UL
 
 /*
- * The Accessed bits on the way to @va, which are cleared; @loaded has a count for each
- * level, from 1. Whether @va is mapped. SDM Vol. 3A, "4-Level Paging". An entry counts
- * once, at the first of its addresses from @start on: looking at tables sets bits, too.
+ * Count the Accessed bits on the way to @va in @loaded[level], from 1, and clear them. Return
+ * whether @va is mapped. SDM Vol. 3A, "4-Level Paging". An entry counts only at its first
+ * address from @start on, because reading the tables sets bits, too.
  */
 static bool __init take_accessed(unsigned long va, unsigned long start, unsigned int *loaded)
 {
@@ -144,7 +145,7 @@ static bool __init take_accessed(unsigned long va, unsigned long start, unsigned
 	return true;
 }
 
-/* Entries of the kernel are global: those go when CR4.PGE does. */
+/* The kernel's entries are global: clearing CR4.PGE flushes them. */
 static void __init flush_tlb(void)
 {
 	unsigned long cr4;

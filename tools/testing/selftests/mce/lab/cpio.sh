@@ -1,16 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # cpio.sh OUT FILE=PATH...
-# Pack an initramfs archive with each FILE at PATH. With init in it, it has the
-# directories that any PID 1 mounts on; with bin/busybox, links in bin to the
-# applets that lab/l1-init calls.
+# Pack an initramfs archive with each FILE at PATH. If it has init, add the mount
+# points that PID 1 needs. If it has bin/busybox, add links in bin to the applets
+# that lab/l1-init calls.
 set -eu
 
 out=$1
 shift
 root=$(mktemp -d "$out.XXXXXX")
 trap 'rm -rf "$root" "$out.new"' EXIT
-# it becomes /, for users without privileges as well
+# it becomes /, which users without privileges must be able to read
 chmod 755 "$root"
 trap 'exit 130' INT TERM HUP
 

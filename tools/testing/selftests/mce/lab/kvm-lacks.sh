@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # kvm-lacks.sh LAB KERNELS LOGS KERNEL
-# Why the backends kvm* cannot be taken on this machine, in one line, and exit status 1; or
-# nothing and 0. There may be a /dev/kvm that runs no guest, or no guest of a guest: what
-# decides is whether a scenario on KERNEL lives in an L1 under KVM. LOGS gets its consoles.
+# Test whether the backends kvm* work on this machine. If not, print why, in one line, and exit
+# with 1. /dev/kvm may be unable to run a guest, or a nested guest, so run a scenario on KERNEL
+# in L1 (the machine that runs the guest) under KVM. LOGS gets its consoles.
 set -u
 
 lab=$1 kernels=$2 logs=$3 kernel=$4
@@ -20,7 +20,7 @@ lacks() {
 
 [ -e /dev/kvm ] || lacks "this machine has no /dev/kvm"
 if [ ! -r /dev/kvm ] || [ ! -w /dev/kvm ]; then
-	lacks "$(id -un) may not use /dev/kvm: it takes root or the group kvm"
+	lacks "$(id -un) may not use /dev/kvm: be root or in the group kvm"
 fi
 grep -qwE 'vmx|svm' /proc/cpuinfo || lacks "this CPU has neither VMX nor SVM in /proc/cpuinfo"
 for nested in /sys/module/kvm_*/parameters/nested; do
@@ -34,12 +34,12 @@ for nested in /sys/module/kvm_*/parameters/nested; do
 done
 rm -rf "$logs"
 mkdir -p "$logs" || lacks "$logs cannot be written"
-# a process group of its own, so that all of it ends with this
+# timeout makes a process group, so that all of it can be ended
 timeout -k 5 "$limit" "$(dirname "$0")/kvm.sh" "$lab" "$kernels" "$logs" "$kernel" ao-page \
 	>"$logs/out" 2>&1 </dev/null &
 try=$!
 trap 'kill "$try" 2>/dev/null; exit 143' TERM HUP INT
-# where it works, L1's kernel prints within a second or two
+# if KVM works, L1's kernel prints within a second or two
 silent=0
 while [ "$silent" -lt 30 ] && [ ! -s "$logs/kvm.$kernel.console" ] && kill -0 "$try" 2>/dev/null; do
 	sleep 1
@@ -50,5 +50,5 @@ wait "$try"
 trap - TERM HUP INT
 ! grep -q '^vmm: verdict {"what":"lives"' "$logs/ao-page.$kernel.log" 2>/dev/null || exit 0
 reason=$(grep -v 'terminating on signal' "$logs/kvm.$kernel.stderr" 2>/dev/null | head -n 1)
-lacks "/dev/kvm runs no guest that runs a guest: ${reason:-none was up in time}" \
+lacks "/dev/kvm cannot run a nested guest: ${reason:-it did not finish in time}" \
 	"(see $logs)"

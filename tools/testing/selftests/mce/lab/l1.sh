@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# What the backends that have an L1 share; they read this file with ".".
+# Functions that the backends with an L1 (the machine that runs the guest) source.
 
-# l1_initrd LAB KERNELS KERNEL OUT: L1's initramfs, LAB/$l1_cpio, with the guest to
-# run in it
+# l1_initrd LAB KERNELS KERNEL OUT: make L1's initramfs from LAB/$l1_cpio and the guest
 l1_initrd() {
 	if ! {
 		mkdir "$4.tree" &&
@@ -12,14 +11,14 @@ l1_initrd() {
 			(cd "$4.tree" && find kernel initrd | cpio -o -H newc --quiet) >"$4" &&
 			cat "$1/${l1_cpio:-l1.cpio}" >>"$4" && rm -r "$4.tree"
 	}; then
-		echo "$4: cannot be written: is the disk full?" >&2
+		echo "cannot write $4: is the disk full?" >&2
 		exit 1
 	fi
 }
 
-# l1_split LOGS KERNEL BACKEND: what L1 reports on standard input, into one log a
-# scenario, line by line as it comes (an awk waits until its buffer is full); and how
-# long each took, into LOGS/seconds
+# l1_split LOGS KERNEL BACKEND: split L1's report on standard input into one log a
+# scenario, line by line without a delay (awk would wait for a full buffer). Write how
+# long each took to LOGS/seconds.
 l1_split() {
 	name=
 	while IFS= read -r line || [ -n "$line" ]; do

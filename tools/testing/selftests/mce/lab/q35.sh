@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # q35.sh LAB KERNELS LOGS KERNEL SCENARIO...
-# The scenarios under QEMU TCG on this machine, one level: a machine with DIMMs
-# and without KVM. Machine checks are injected, no page is taken away. LOGS gets
+# Run the scenarios under QEMU TCG on this machine, without L1: a machine with DIMMs
+# and without KVM. Machine checks are injected, and no page is unmapped. LOGS gets
 # SCENARIO.KERNEL.log, and seconds.
 set -u
 
 lab=$1 kernels=$2 logs=$3 kernel=$4
 shift 4
-# Seconds after which a run is taken for hung, by the driver and from outside
+# Seconds after which a run counts as hung, by the driver and by timeout
 limit=120
 wall_limit=150
 

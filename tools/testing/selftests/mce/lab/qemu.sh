@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # qemu.sh LAB KERNELS LOGS KERNEL SCENARIO...
-# The scenarios under KVM in an L1 that is a guest of this machine's QEMU: all in one L1,
-# each with a guest of its own. What differs between tcg.sh, amd.sh and kvm*.sh is in the
-# environment: $backend is their name, $accel is tcg or kvm, $l1_cpio L1's initramfs, and
-# $machine what the VMM driver makes of it (vmm -m).
+# Run the scenarios under KVM in L1, which is a guest of this machine's QEMU: all in one L1,
+# each in a new guest. The callers tcg.sh, amd.sh and kvm*.sh set in the environment: $backend,
+# their name; $accel, tcg or kvm; $l1_cpio, L1's initramfs; $machine, the driver's machine
+# (vmm -m).
 # LOGS gets SCENARIO.KERNEL.log, and L1's own console in $backend.KERNEL.console. $SOAK_N and
-# $SOAK_SEED are for the scenarios soak-*, and $mce_timeout is another timeout, for kvm-init.
+# $SOAK_SEED are for soak-*. kvm-init sets $mce_timeout to replace timeout --foreground.
 set -u
 
 lab=$1 kernels=$2 logs=$3 kernel=$4
@@ -14,7 +14,7 @@ lab=$1 kernels=$2 logs=$3 kernel=$4
 params=mce_machine=$machine
 [ -z "${SOAK_N:-}" ] || params="$params mce_poisons=$SOAK_N mce_seed=${SOAK_SEED:-1}"
 shift 4
-# Seconds after which a run is taken for hung: by L1's clock, and by this machine's
+# Seconds after which a run counts as hung: by L1's clock, and by this machine's
 l1_limit=$((120 + ${SOAK_N:-0}))
 wall_limit=$((400 + ${SOAK_N:-0} * 15))
 
@@ -28,14 +28,14 @@ l1_initrd "$lab" "$kernels" "$kernel" "$initrd"
 
 # shellcheck disable=SC2154 # the caller's
 if [ "$accel" = tcg ]; then
-	# icount: L1's clock counts instructions. By a real clock a busy machine makes L1 so
-	# slow that timer ticks take all of its time, for ever. nohz=off, highres=off: a tick
-	# that comes by itself. One that L1 has to ask for each time is lost now and then with
-	# four busy vCPUs, and one of these then has L1's CPU for ever.
+	# icount: L1's clock counts instructions. With a real clock, L1 on a busy machine can
+	# be so slow that timer ticks take all of its time. nohz=off, highres=off: a periodic
+	# tick. A tick that L1 programs each time is sometimes lost with four busy vCPUs, and
+	# one of these then keeps L1's CPU.
 	params="nohz=off highres=off $params"
 	set -- "$*" -accel tcg -icount shift=0,sleep=off -cpu EPYC
 else
-	# One CPU here, too: QEMU before 10 can hang when vCPUs on two of them inject at once.
+	# L1 has one CPU here, too: QEMU before 10 can hang if vCPUs on two CPUs inject at once.
 	set -- "$*" -accel kvm -cpu host
 fi
 runs=$1
