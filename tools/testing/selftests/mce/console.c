@@ -3,7 +3,6 @@
  * The guest's console: send commands, and read answers, facts, and messages of a panic, an
  * oops or a warning.
  */
-#include <stdarg.h>
 #include <stdlib.h>
 
 #include <json-c/json.h>
@@ -30,22 +29,14 @@ static void copy_word(char *to, size_t size, const char *from, const char *stop)
 			*c = '_';
 }
 
-/*
- * Add @key with a value, without spaces, to the facts of the verdict. All values are
- * strings. A repeated key gets an array of all its values.
- */
-void fact(const char *key, const char *fmt, ...)
+/* All values are strings. A repeated key gets an array of all its values. */
+void add_fact(const char *key)
 {
 	struct json_object *known, *value, *all;
 	size_t len = strlen(vm.told);
-	char text[sizeof(vm.answer)];
-	va_list ap;
 
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	snprintf(vm.told + len, sizeof(vm.told) - len, " %s=%s", key, text);
-	value = json_object_new_string(text);
+	snprintf(vm.told + len, sizeof(vm.told) - len, " %s=%s", key, vm.value);
+	value = json_object_new_string(vm.value);
 	if (!json_object_object_get_ex(vm.facts, key, &known)) {
 		json_object_object_add(vm.facts, key, value);
 	} else if (json_object_is_type(known, json_type_array)) {

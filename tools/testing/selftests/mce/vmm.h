@@ -80,6 +80,7 @@ extern struct vm {
 	bool came;	/* the awaited answer has come */
 	const char *prefix;	/* of the keys of facts; NULL: keep no facts */
 	struct json_object *facts;	/* of all answers so far, see fact() */
+	char value[512];	/* of the newest fact */
 	char told[4096];	/* all facts as " key=value ...", in order */
 	bool outside;	/* a record for an address without memory was handled */
 	bool panic, oops, warned, killed, powered_off, timed_out, lab_error;
@@ -114,7 +115,10 @@ const char *ask_monitor(const char *fmt, ...);
 /* ---- console.c */
 
 void read_console_line(const char *line);
-void fact(const char *key, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void add_fact(const char *key);
+/* Add @key with a value, without spaces, to the facts of the verdict. */
+#define fact(key, fmt, ...) \
+	(snprintf(vm.value, sizeof(vm.value), fmt, ##__VA_ARGS__), add_fact(key))
 bool is_fact(const char *key, const char *value);
 void forget_facts(void);
 bool wait_for_answer(const char *word);
