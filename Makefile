@@ -98,7 +98,7 @@ ifeq ($(PATCHDIR),)
 $(error no tree to work on)
 endif
 ifneq ($(PATCHDIR),patches/$(SERIES))
-ifeq ($(MAKELEVEL),0)
+ifeq ($(MAKELEVEL)$(origin PATCHDIR),0file)
 $(info note: no patches/$(SERIES): trying $(PATCHDIR), the nearest)
 endif
 endif
