@@ -20,6 +20,7 @@ from collections import Counter, defaultdict, namedtuple
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.dont_write_bytecode = True
 sys.path.insert(0, str(HERE.parents[1]))
 from driver import (KERNELS, VERDICT, begin, compile_driver, die, lines_of, make_initrds,
                     print_ktap, run, run_all, start, verdict_of)
@@ -187,7 +188,7 @@ def main(arguments):
     last = f"{old} records to the unpatched, {new} to the patched guest, seed {seed}"
     if print_ktap(logs, f"fuzz {tree}", results, last):
         return 0
-    print(f"# the same again: make fuzz TREE={tree} SEED={seed} WHAT='{' '.join(whats)}'")
+    print(f"# to repeat this run: make fuzz TREE={tree} SEED={seed} WHAT='{' '.join(whats)}'")
     return 1
 
 

@@ -91,7 +91,6 @@ knows() {
 		"$work/lib"
 }
 
-
 apply() {
 	(cd "$work" && GIT_CEILING_DIRECTORIES=$dir git apply --whitespace=nowarn "$1")
 }

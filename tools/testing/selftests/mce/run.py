@@ -256,7 +256,8 @@ class Run:
             for backend in BACKENDS:
                 if backend not in self.programs:
                     self.missing.setdefault(backend, reason)
-            return f"emulation, as KVM cannot be taken: {reason}"
+            emulated = "emulation, as " if "tcg" in self.programs else ""
+            return f"{emulated}KVM cannot be taken: {reason}"
         # the other vendor's guests need that vendor's KVM
         with open("/proc/cpuinfo", encoding="utf-8") as cpuinfo:
             is_amd = " svm " in cpuinfo.read().replace("\n", " ")
@@ -432,7 +433,7 @@ def main():
         print(f"run.py: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"run.py: {error}: is the disk full, or not yours to write?", file=sys.stderr)
+        print(f"run.py: {error}: is the disk full, or is a permission missing?", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted; nothing is left running", file=sys.stderr)
