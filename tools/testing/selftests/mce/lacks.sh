@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# lacks.sh build|run
+# lacks.sh build|run [ARCH]
 # Print, in one line, the programs and files that this machine lacks to build or run the
 # test, as "PROGRAM (PACKAGE)". Packages are Debian's.
 set -u
@@ -23,10 +23,14 @@ build)
 	for pair in gcc=gcc pkg-config=pkg-config cpio=cpio gzip=gzip; do
 		program "${pair%=*}" "${pair#*=}"
 	done
-	file e2fsprogs /sbin/mke2fs
-	file busybox-static /bin/busybox
-	file qemu-system-x86 /usr/bin/qemu-system-x86_64-microvm
-	file qemu-system-data /usr/share/qemu/qboot.rom
+	case ${2:-$(uname -m)} in
+	x86*) ;;
+	*) need "an x86_64 target" "this is ${2:-$(uname -m)}" ;;
+	esac
+	file e2fsprogs "${MKE2FS:-/sbin/mke2fs}"
+	file busybox-static "${BUSYBOX:-/bin/busybox}"
+	file qemu-system-x86 "${QEMU_L1:-/usr/bin/qemu-system-x86_64-microvm}"
+	file qemu-system-data "${FIRMWARE_L1:-/usr/share/qemu/qboot.rom}"
 	pkg-config --exists json-c 2>/dev/null || need json-c libjson-c-dev
 	;;
 run)

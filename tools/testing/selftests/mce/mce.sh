@@ -8,7 +8,7 @@
 #
 # The kernel under test is the one for which hook.cpio was built (see the Makefile), or KERNEL=.
 # It needs the symbols in the file config. L1, the machine that runs the VMM, has the same
-# kernel, or L1_KERNEL=, and also needs the symbols in lab/l1.config.
+# kernel, or L1_KERNEL=, and also needs the symbols in lab/l1.config. MCE_BACKEND=q35 tries no KVM.
 set -u
 
 cd "$(dirname "$0")" || exit 1
@@ -26,15 +26,16 @@ if [ ! -x vmm ] || [ ! -r guest.cpio ]; then
 	lacks=$(./lacks.sh build)
 	skip "the test is not built${lacks:+: this machine lacks $lacks}"
 fi
-[ -r hook.cpio ] ||
+if [ ! -s hook.cpio ] || [ ! -r kernel ]; then
 	skip "no hook.cpio: build a kernel with the symbols in config, and run make with KDIR="
+fi
 # written by the Makefile
 read -r version image <kernel
 image=${KERNEL:-$image}
 [ -r "$image" ] || skip "no kernel $image: build it, or give KERNEL="
 
 rm -rf "$kernels"
-mkdir "$kernels" || exit 1
+mkdir "$kernels" || skip "cannot write $PWD"
 missing=$kernels/missing
 : >"$missing"
 [ -r amd.cpio ] ||
@@ -45,5 +46,8 @@ ln -s "$(realpath "${L1_KERNEL:-$image}")" "$kernels/l1.bzImage"
 mv "$kernels/hook.cpio" "$kernels/patched.hook.cpio"
 echo "linux $version $image" >"$kernels/source"
 
+# run.py would take them for its own
+unset SOURCE CONFIG BUDGET DEADLINE
+export BACKEND="${MCE_BACKEND:-}"
 exec ./run.py -m "$missing" "$kernels" "$kernels" logs \
 	"$(echo "$version" | sed 's/^\([0-9]*\.[0-9]*\).*/\1/')" "$@"

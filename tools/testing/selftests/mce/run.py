@@ -16,8 +16,8 @@ LOGS     gets the console of every run, SCENARIO.KERNEL.log, and results.json
 -k       only KERNEL of the two is run. KERNEL "tried" is neither of them, but one to be found
          out about: its verdict is compared with what both must come to, and the result has
          "as": unpatched, patched, both, or neither
--m       the patched kernel is all there is, and what is run on a backend that the file MISSING
-         names ("BACKEND REASON") is skipped
+-m       the patched kernel is all there is, and L1's kernel is one of upstream's. What is run on
+         a backend that the file MISSING names ("BACKEND REASON") is skipped
 
 In the environment:
 BACKEND  is taken instead of the table's: kvm, or tcg so that kvm is not tried, or another for
@@ -204,7 +204,8 @@ class Run:
         self.lab, self.kernels, self.logs, self.tree = args[:4]
         self.under_test = [options["-k"]] if "-k" in options else ["unpatched", "patched"]
         self.missing = {}
-        if "-m" in options:
+        self.stock_l1 = "-m" in options
+        if self.stock_l1:
             self.under_test = ["patched"]
             with open(options["-m"], encoding="utf-8") as missing:
                 for line in missing:
@@ -259,13 +260,19 @@ class Run:
             emulated = "emulation, as " if "tcg" in self.programs else ""
             return f"{emulated}KVM cannot be taken: {reason}"
         # the other vendor's guests need that vendor's KVM
-        with open("/proc/cpuinfo", encoding="utf-8") as cpuinfo:
-            is_amd = " svm " in cpuinfo.read().replace("\n", " ")
-        replaced = [name for name in ("tcg", "amd" if is_amd else "bochs")
+        replaced = [name for name in ("tcg", "amd" if is_amd() else "bochs")
                     if name not in self.missing]
         for row in self.rows:
-            if row["backend"] in replaced:
+            if self.stock_l1 and row["backend"] == "tcg" and not is_amd() and \
+               row["scenario"].startswith("broadcast-"):
+                row["backend"] = "kvm"
+            elif row["backend"] in replaced and not (self.stock_l1 and row["backend"] == "tcg"):
                 row["backend"] = BACKENDS[row["backend"]][1]
+        if self.stock_l1:
+            replaced[0] = "broadcast-*"
+            self.missing["tcg"] = \
+                "KVM on AMD does not let Intel guests recover" if is_amd() else \
+                "the guest's firmware, qboot, does not enable LMCE"
         for backend in BACKENDS:
             if backend not in self.programs:
                 self.missing.setdefault(backend, "KVM does it for CPUs of the other vendor only")
@@ -277,8 +284,11 @@ class Run:
             return "there is no L1 to try it with"
         if not any(BACKENDS[row["backend"]][1] for row in self.rows):
             return "none of these scenarios is for it"
+        probe = ["kvm-amd", "amd-ar-load"] if self.stock_l1 and is_amd() else ["kvm", "ao-page"]
+        if probe[0] in self.missing:
+            return self.missing[probe[0]]
         with subprocess.Popen([f"{HERE}/lab/kvm-lacks.sh", self.lab, self.kernels,
-                               f"{self.logs}/kvm", self.under_test[0]],
+                               f"{self.logs}/kvm", self.under_test[0], *probe],
                               stdout=subprocess.PIPE, text=True, start_new_session=True) as lacks:
             try:
                 reason = lacks.communicate()[0].strip()
@@ -405,6 +415,12 @@ class Run:
         return 4 if self.count["skip"] == len(self.rows) else 1 if self.count["not ok"] else 0
 
 
+def is_amd():
+    """Whether KVM of this machine is that for AMD."""
+    with open("/proc/cpuinfo", encoding="utf-8") as cpuinfo:
+        return " svm " in cpuinfo.read().replace("\n", " ")
+
+
 def print_tail(path, count, but=None):
     """The last lines of a file, if it is there, as comments."""
     try:
@@ -430,6 +446,9 @@ def main():
         run = Run(sys.argv[1:])
         return run.run()
     except (CannotRun, getopt.GetoptError) as error:
+        if "-m" in sys.argv:
+            print(f"1..0 # SKIP {error}")
+            return 4
         print(f"run.py: {error}", file=sys.stderr)
         return 2
     except OSError as error:

@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# kvm-lacks.sh LAB KERNELS LOGS KERNEL
+# kvm-lacks.sh LAB KERNELS LOGS KERNEL BACKEND SCENARIO
 # Test whether the backends kvm* work on this machine. If not, print why, in one line, and exit
-# with 1. /dev/kvm may be unable to run a guest, or a nested guest, so run a scenario on KERNEL
-# in L1 (the machine that runs the guest) under KVM. LOGS gets its consoles.
+# with 1. /dev/kvm may be unable to run a guest, or a nested guest, so run SCENARIO on
+# KERNEL with BACKEND, which is one of them. LOGS gets its consoles.
 set -u
 
-lab=$1 kernels=$2 logs=$3 kernel=$4
+lab=$1 kernels=$2 logs=$3 kernel=$4 backend=$5 scenario=$6
 limit=90
 if [ -n "${DEADLINE:-}" ]; then
 	left=$((DEADLINE - $(date +%s)))
@@ -35,20 +35,20 @@ done
 rm -rf "$logs"
 mkdir -p "$logs" || lacks "$logs cannot be written"
 # timeout makes a process group, so that all of it can be ended
-timeout -k 5 "$limit" "$(dirname "$0")/kvm.sh" "$lab" "$kernels" "$logs" "$kernel" ao-page \
+timeout -k 5 "$limit" "$(dirname "$0")/$backend.sh" "$lab" "$kernels" "$logs" "$kernel" "$scenario" \
 	>"$logs/out" 2>&1 </dev/null &
 try=$!
 trap 'kill "$try" 2>/dev/null; exit 143' TERM HUP INT
 # if KVM works, L1's kernel prints within a second or two
 silent=0
-while [ "$silent" -lt 30 ] && [ ! -s "$logs/kvm.$kernel.console" ] && kill -0 "$try" 2>/dev/null; do
+while [ "$silent" -lt 30 ] && [ ! -s "$logs/$backend.$kernel.console" ] && kill -0 "$try" 2>/dev/null; do
 	sleep 1
 	silent=$((silent + 1))
 done
-[ -s "$logs/kvm.$kernel.console" ] || kill "$try" 2>/dev/null
+[ -s "$logs/$backend.$kernel.console" ] || kill "$try" 2>/dev/null
 wait "$try"
 trap - TERM HUP INT
-! grep -q '^vmm: verdict {"what":"lives"' "$logs/ao-page.$kernel.log" 2>/dev/null || exit 0
-reason=$(grep -v 'terminating on signal' "$logs/kvm.$kernel.stderr" 2>/dev/null | head -n 1)
+! grep -q '^vmm: verdict {"what":"lives"' "$logs/$scenario.$kernel.log" 2>/dev/null || exit 0
+reason=$(grep -v 'terminating on signal' "$logs/$backend.$kernel.stderr" 2>/dev/null | head -n 1)
 lacks "/dev/kvm cannot run a nested guest: ${reason:-it did not finish in time}" \
 	"(see $logs)"
