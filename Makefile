@@ -69,7 +69,7 @@ ifneq ($(words $(CURDIR)),1)
 $(error make cannot work in "$(CURDIR)": the path must not have blanks)
 endif
 # checked before anything is built
-BACKENDS := amd bochs kvm kvm-emulated q35 tcg
+BACKENDS := amd bochs bochs-lmce kvm kvm-emulated q35 tcg
 ifneq ($(filter check demo try,$(goals)),)
 ifneq ($(filter-out $(BACKENDS),$(BACKEND)),)
 $(error no backend $(BACKEND): it is one of $(BACKENDS))

@@ -3,7 +3,8 @@
 # bochs.sh LAB KERNELS LOGS KERNEL SCENARIO...
 # Run the scenarios under an unmodified KVM-Intel in L1, which Bochs emulates: of the
 # emulators, only Bochs has a CLFLUSH that faults. LOGS gets SCENARIO.KERNEL.log, and
-# L1's own console in bochs.KERNEL.console.
+# L1's own console in bochs.KERNEL.console. bochs-lmce.sh sets $backend, $l1_kernel, the name of
+# L1's kernel in LAB, and $machine, that of the VMM driver.
 #
 # Bochs' clock is unrelated to real time: only the limit here detects a hang.
 set -u
@@ -11,21 +12,22 @@ set -u
 lab=$1 kernels=$2 logs=$3 kernel=$4
 shift 4
 wall_limit=900
+backend=${backend:-bochs}
 
 # shellcheck source=tools/testing/selftests/mce/lab/l1.sh
 . "$(dirname "$0")/../../tools/testing/selftests/mce/lab/l1.sh"
-work=$(mktemp -d "$logs/bochs.$kernel.XXXXXX") || exit 1
+work=$(mktemp -d "$logs/$backend.$kernel.XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'exit 143' TERM HUP INT
 
 mkdir -p "$work/iso/boot/grub"
 l1_initrd "$lab" "$kernels" "$kernel" "$work/iso/boot/initrd"
-cp "$lab/stock.bzImage" "$work/iso/boot/kernel"
+cp "$lab/${l1_kernel:-stock}.bzImage" "$work/iso/boot/kernel"
 # noxsave: nested in Bochs, CPUID leaf 0xd is empty. reboot=t: this machine can end
 # itself only by a triple fault.
 params="console=ttyS0 panic=-1 reboot=t noxsave mce_lab=l1"
 cat >"$work/iso/boot/grub/grub.cfg" <<EOF
-linux /boot/kernel $params mce_machine=broadcast mce_runs="$*"
+linux /boot/kernel $params mce_machine=${machine:-broadcast} mce_runs="$*"
 initrd /boot/initrd
 boot
 EOF
@@ -48,21 +50,21 @@ display_library: rfb, options="timeout=0"
 plugin_ctrl: speaker=0
 ata0-master: type=cdrom, path="$work/l1.iso", status=inserted
 boot: cdrom
-com1: enabled=1, mode=file, dev="$logs/bochs.$kernel.console"
+com1: enabled=1, mode=file, dev="$logs/$backend.$kernel.console"
 com2: enabled=1, mode=file, dev="$work/runs"
 panic: action=fatal
 error: action=ignore
 info: action=ignore
-log: $logs/bochs.$kernel.bochs
+log: $logs/$backend.$kernel.bochs
 EOF
 mkfifo "$work/runs"
-l1_split "$logs" "$kernel" bochs <"$work/runs" &
+l1_split "$logs" "$kernel" "$backend" <"$work/runs" &
 reader=$!
 
 # Debian's Bochs has its debugger built in: "c" starts the machine, and Bochs exits at
 # the end of its input, once the machine has stopped.
 echo c | timeout --foreground -k 5 $((200 + $# * wall_limit)) bochs -q -f "$work/bochsrc" \
-	>"$logs/bochs.$kernel.stderr" 2>&1
+	>"$logs/$backend.$kernel.stderr" 2>&1
 # The reader ends by itself, unless Bochs never opened the pipe.
 for _ in $(seq 60); do
 	kill -0 "$reader" 2>/dev/null || break

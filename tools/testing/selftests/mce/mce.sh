@@ -8,7 +8,7 @@
 #
 # The kernel under test is the one for which hook.cpio was built (see the Makefile), or KERNEL=.
 # It needs the symbols in the file config. L1, the machine that runs the VMM, has the same
-# kernel, or L1_KERNEL=, and also needs the symbols in lab/l1.config. MCE_BACKEND=q35 tries no KVM.
+# kernel, or L1_KERNEL=, and also needs the symbols in lab/l1.config. MCE_BACKEND=tcg tries no KVM.
 set -u
 
 cd "$(dirname "$0")" || exit 1

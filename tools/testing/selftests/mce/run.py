@@ -50,6 +50,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 # those that take longest begin first.
 BACKENDS = {
     "bochs": (["l1.cpio", "stock.bzImage"], "kvm-broadcast"),
+    "bochs-lmce": (["l1.cpio", "l1.bzImage"], None),
     "kvm-emulated": (["l1.cpio", "l1.bzImage", "stock.bzImage"], None),
     "amd": (["amd.cpio", "l1.bzImage"], "kvm-amd"),
     "tcg": (["l1.cpio", "l1.bzImage"], "kvm"),
@@ -217,7 +218,7 @@ class Run:
                 if os.access(f"{folder}/{backend}.sh", os.X_OK):
                     self.programs[backend] = os.path.abspath(f"{folder}/{backend}.sh")
         self.asked = os.environ.get("BACKEND", "")
-        if self.asked and self.asked not in self.programs:
+        if self.asked and self.asked not in [*self.programs, "tcg"]:
             raise CannotRun(f"no backend {self.asked}: it is one of " +
                             " ".join(sorted(self.programs)))
         self.deadline = float(os.environ.get("DEADLINE") or "inf")
@@ -245,20 +246,20 @@ class Run:
     def choose_backends(self):
         """Give each row its backend; what is said of it."""
         if self.asked not in ("", "kvm"):
-            if self.asked == "tcg":
-                return "emulation, as BACKEND=tcg asks for"
-            for row in self.rows:
-                row["backend"] = self.asked
-            return f"{self.asked}, as BACKEND= asks for"
-        reason = self.why_no_kvm()
+            if self.asked != "tcg":
+                for row in self.rows:
+                    row["backend"] = self.asked
+                return f"{self.asked}, as BACKEND= asks for"
+            reason = "BACKEND=tcg asks for that"
+        else:
+            reason = self.why_no_kvm()
         if reason:
             if self.asked == "kvm":
                 raise CannotRun(f"BACKEND=kvm: {reason}")
             for backend in BACKENDS:
                 if backend not in self.programs:
-                    self.missing.setdefault(backend, reason)
-            emulated = "emulation, as " if "tcg" in self.programs else ""
-            return f"{emulated}KVM cannot be taken: {reason}"
+                    self.missing.setdefault(backend, f"no KVM: {reason}")
+            return f"{'emulation' if 'tcg' in self.programs else 'no KVM'}: {reason}"
         # the other vendor's guests need that vendor's KVM
         replaced = [name for name in ("tcg", "amd" if is_amd() else "bochs")
                     if name not in self.missing]
@@ -307,7 +308,7 @@ class Run:
             if not os.access(path, os.R_OK):
                 raise CannotRun(f"no {path}: build it first")
         for program in ["qemu-system-x86_64"] + \
-                       (["bochs", "grub-mkrescue"] if "bochs" in backends else []):
+                       (["bochs", "grub-mkrescue"] if backends & {"bochs", "bochs-lmce"} else []):
             if not shutil.which(program):
                 raise CannotRun(f"no {program}: install it first")
 
