@@ -3,7 +3,7 @@
 # debian.sh DIR PATCHDIR
 # Test what export.sh makes of PATCHDIR for Debian: quilt must apply it, without fuzz, in
 # Debian's kernel source package, Debian's kernel for amd64 must build with it (bzImage: no
-# modules, no debug information; some 4000 objects), and make try must call Debian's own
+# modules, no debug information; 2703 objects for 6.12), and make try must call Debian's own
 # binary affected and the new one not. DIR is a directory of fetch.sh; the source package comes
 # from the same apt root and mirror. If the mirror does not have this version, the newest of
 # the series is used; if it has none, linux-source, which is the same with Debian's patches
