@@ -220,7 +220,7 @@ soak:
 		exit $$status
 .PHONY: soak
 
-fuzz:
+fuzz: | deps
 	@. scripts/lib.sh; number SEED 0 '$(SEED)' && scripts/check/fuzz/fuzz.py -n $(WHAT)
 	@$(MAKE) --no-print-directory kernels lab TREE=$(TREE)
 	@scripts/check/fuzz/fuzz.py $(LAB) $(T) $(LOG)/$(TREE)/fuzz $(TREE) $(SEED) $(WHAT)

@@ -124,7 +124,7 @@ def facts(logs, checked):
             ("Page made", time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())),
             ("Result of make check", read(f"{logs}/check.ktap").splitlines()[-1].strip("# ")),
             ("Kernels", ", ".join(f"Linux {one['version']}" for one in checked)),
-            ("L1 runs by", "\n".join(results.backends(checked))),
+            ("L1 is run by", "\n".join(results.backends(checked))),
             ("Machine", f"{os.cpu_count()} CPUs, {cpu.group(1) if cpu else 'unknown'}, "
              f"{round(int(memory.group(1)) / 1048576)} GB, {results.distribution()}, "
              f"Linux {os.uname().release}"),
@@ -136,7 +136,7 @@ def facts(logs, checked):
 def scenarios(checked):
     """The table of scenarios, each cell with the lines of the console that prove it."""
     # the roles are for a narrow screen, where its parts are no longer laid out as a table
-    yield '<table class="cards" role="table"><caption>What becomes of the guest. A cell opens to ' \
+    yield '<table class="cards" role="table"><caption>How each run ended. Open a cell to see ' \
         'the lines of the console that prove it.</caption>'
     yield '<thead role="rowgroup"><tr role="row"><th role="columnheader" scope="col" ' \
         'rowspan="2">scenario</th>' + \

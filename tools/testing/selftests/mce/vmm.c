@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * One run of a guest under QEMU, from its boot to its end, and the verdict. See vmm.h. The
- * program vmm (main.c) and those that compare kernels (scripts/) share this file.
+ * program vmm (main.c) is one that uses this file.
  *
  * A run without a limit has no timeouts: under Bochs, this program's clock is unrelated to
  * real time.
