@@ -35,17 +35,19 @@ done
 rm -rf "$logs"
 mkdir -p "$logs" || lacks "$logs cannot be written"
 # timeout makes a process group, so that all of it can be ended
-timeout -k 5 "$limit" "$(dirname "$0")/$backend.sh" "$lab" "$kernels" "$logs" "$kernel" "$scenario" \
+timeout -k 5 "$limit" \
+	"$(dirname "$0")/$backend.sh" "$lab" "$kernels" "$logs" "$kernel" "$scenario" \
 	>"$logs/out" 2>&1 </dev/null &
 try=$!
 trap 'kill "$try" 2>/dev/null; exit 143' TERM HUP INT
 # if KVM works, L1's kernel prints within a second or two
 silent=0
-while [ "$silent" -lt 30 ] && [ ! -s "$logs/$backend.$kernel.console" ] && kill -0 "$try" 2>/dev/null; do
+console=$logs/$backend.$kernel.console
+while [ "$silent" -lt 30 ] && [ ! -s "$console" ] && kill -0 "$try" 2>/dev/null; do
 	sleep 1
 	silent=$((silent + 1))
 done
-[ -s "$logs/$backend.$kernel.console" ] || kill "$try" 2>/dev/null
+[ -s "$console" ] || kill "$try" 2>/dev/null
 wait "$try"
 trap - TERM HUP INT
 ! grep -q '^vmm: verdict {"what":"lives"' "$logs/$scenario.$kernel.log" 2>/dev/null || exit 0
