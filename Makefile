@@ -32,7 +32,8 @@ T := $(B)/$(TREE)
 LAB := $(B)/lab
 LOG := $(B)/log
 SELFTEST := tools/testing/selftests/mce
-STEP := scripts/build/step.sh
+# exec: the shell of a recipe would not pass on a signal
+STEP := exec scripts/build/step.sh
 # run.py ends when the shell of its recipe is killed
 RUN := setpriv --pdeathsig TERM $(SELFTEST)/run.py -b scripts/lab
 REPORT := scripts/measure/report
@@ -158,7 +159,7 @@ first:
 .PHONY: first
 
 try:
-	@scripts/check/try/try.sh '$(KERNEL)' '$(CONFIG)' '$(BACKEND)'
+	@exec scripts/check/try/try.sh '$(KERNEL)' '$(CONFIG)' '$(BACKEND)'
 .PHONY: try
 
 # the programs that the q35 backend needs
@@ -175,7 +176,7 @@ demo: first kernels lab
 .PHONY: demo
 
 check: | budget deps
-	@scripts/check/check.sh '$(CHECK)' '$(SCENARIO)'
+	@exec scripts/check/check.sh '$(CHECK)' '$(SCENARIO)'
 .PHONY: check
 
 budget:
@@ -183,24 +184,24 @@ budget:
 .PHONY: budget
 
 lint: $(T)/patched.bzImage $(T)/upstream $(B)/lint/sparse
-	@scripts/check/lint/lint.sh $(T)/unpatched; status=$$?; \
-		scripts/check/lint/series.sh $(T) $(PATCHDIR) $(B)/lint/sparse && exit $$status
+	@setpriv --pdeathsig TERM scripts/check/lint/lint.sh $(T)/unpatched; status=$$?; \
+		setpriv --pdeathsig TERM scripts/check/lint/series.sh $(T) $(PATCHDIR) $(B)/lint/sparse && exit $$status
 .PHONY: lint
 
 grading: $(T)/patched.bzImage
-	@scripts/check/grading/grading.sh $(T)
+	@exec scripts/check/grading/grading.sh $(T)
 .PHONY: grading
 
 kunit: $(T)/patched.bzImage $(B)/$(L1_TREE)/source
-	@scripts/check/kunit/kunit.sh $(T)/patched $(KUNIT_TOOL) $(LOG)/$(TREE)/kunit
+	@exec scripts/check/kunit/kunit.sh $(T)/patched $(KUNIT_TOOL) $(LOG)/$(TREE)/kunit
 .PHONY: kunit
 
 kunit-plain: $(T)/patched.bzImage
-	@scripts/check/kunit/plain.sh $(T)/patched $(LOG)/$(TREE)/kunit
+	@exec scripts/check/kunit/plain.sh $(T)/patched $(LOG)/$(TREE)/kunit
 .PHONY: kunit-plain
 
 mutate: $(T)/patched.bzImage $(B)/$(L1_TREE)/source
-	@scripts/check/kunit/mutate.sh $(notdir $(PATCHDIR)) $(T) $(KUNIT_TOOL) $(MUTATION)
+	@exec scripts/check/kunit/mutate.sh $(notdir $(PATCHDIR)) $(T) $(KUNIT_TOOL) $(MUTATION)
 .PHONY: mutate
 
 bench:
@@ -223,23 +224,23 @@ soak:
 fuzz: | deps
 	@. scripts/lib.sh; number SEED 0 '$(SEED)' && scripts/check/fuzz/fuzz.py -n $(WHAT)
 	@$(MAKE) --no-print-directory kernels lab TREE=$(TREE)
-	@scripts/check/fuzz/fuzz.py $(LAB) $(T) $(LOG)/$(TREE)/fuzz $(TREE) $(SEED) $(WHAT)
+	@exec scripts/check/fuzz/fuzz.py $(LAB) $(T) $(LOG)/$(TREE)/fuzz $(TREE) $(SEED) $(WHAT)
 .PHONY: fuzz
 
 report: | deps
-	@$(REPORT)/report.py $(LOG) $(B)/report.html
+	@exec $(REPORT)/report.py $(LOG) $(B)/report.html
 .PHONY: report
 
 export:
-	@scripts/release/export.sh '$(TREE)' '$(PATCHDIR)' '$(FOR)' out
+	@exec scripts/release/export.sh '$(TREE)' '$(PATCHDIR)' '$(FOR)' out
 .PHONY: export
 
 debian: $(T)/source
-	@scripts/release/debian.sh $(T) $(PATCHDIR)
+	@exec scripts/release/debian.sh $(T) $(PATCHDIR)
 .PHONY: debian
 
 other-series: | deps
-	@scripts/check/other-series.sh $(B)/other-series
+	@exec scripts/check/other-series.sh $(B)/other-series
 .PHONY: other-series
 
 kernels: $(T)/unpatched.hook.cpio $(T)/patched.hook.cpio
@@ -249,7 +250,7 @@ programs: $(LAB)/qemu-amd
 .PHONY: kernels lab programs
 
 deps:
-	@scripts/fetch/deps.sh
+	@exec scripts/fetch/deps.sh
 .PHONY: deps
 
 # ---- files
