@@ -41,7 +41,8 @@ esac
 [ -n "$kernel" ] || die "KERNEL= is empty: give a file (/boot/vmlinuz-6.1.0-50-amd64)" \
 	"or a Debian package (linux-image-6.1.0-50-amd64)"
 [ -z "$config" ] || [ -r "$config" ] || die "CONFIG=$config cannot be read"
-make --no-print-directory -s try-programs || exit 2
+# CONFIG is that of KERNEL, not of what is built here
+make --no-print-directory -s CONFIG= try-programs || exit 2
 
 # ---- the kernel, in $dir/image
 
@@ -143,7 +144,7 @@ for scenario in $(awk -v backends=" q35 $backend $([ "$backend" != kvm ] || echo
 	fi
 done
 [ -n "$run" ] || cannot "$skipped"
-[ "$backend" = q35 ] || make --no-print-directory -s lab || exit 2
+[ "$backend" = q35 ] || make --no-print-directory -s CONFIG= lab || exit 2
 
 # ---- run
 
