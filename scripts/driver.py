@@ -5,7 +5,6 @@ selftest has, and run it on many guests. The guest program is the selftest's wit
 of guest-commands.c.
 """
 import atexit
-import json
 import os
 import re
 import shlex
@@ -23,7 +22,9 @@ DRIVER_C = "actions.c", "console.c", "qemu.c", "vmm.c"
 KERNELS = ("unpatched", "patched")
 SCRIPTS = Path(__file__).resolve().parent
 SELFTEST = SCRIPTS.parent / "tools/testing/selftests/mce"
-VERDICT = "vmm: verdict "
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(SELFTEST))
+from run import VERDICT, verdict_in  # pylint: disable=wrong-import-position
 
 
 def die(message):
@@ -118,12 +119,7 @@ def lines_of(path):
 
 def verdict_of(line):
     """The verdict in a line of a driver's log: what, and the facts by name."""
-    if line.startswith(VERDICT):
-        try:
-            return json.loads(line[len(VERDICT):])
-        except ValueError:
-            pass
-    return {"what": None, "facts": {}}
+    return verdict_in(line) or {"what": None, "facts": {}}
 
 
 def print_ktap(logs, name, results, last=None):

@@ -60,6 +60,8 @@ BACKENDS = {
     "q35": ([], None),
 }
 
+VERDICT = "vmm: verdict "
+
 
 class CannotRun(Exception):
     """Nothing can be run: exit status 2."""
@@ -183,15 +185,23 @@ class Jobs:
             os.unlink(initrd)
 
 
+def verdict_in(line):
+    """The verdict in a line of the driver's, or None. The line may not be whole yet."""
+    try:
+        verdict = json.loads(line[len(VERDICT):]) if line.startswith(VERDICT) else None
+    except json.JSONDecodeError:
+        return None
+    return verdict if isinstance(verdict, dict) and {"what", "facts"} <= set(verdict) else None
+
+
 def read_verdict(log):
-    """What the driver printed last, or None: it may be at work, or in the middle of the line."""
+    """What the driver printed last, or None: it may be at work."""
     try:
         with open(log, encoding="utf-8", errors="replace") as lines:
-            found = [line for line in lines if line.startswith("vmm: verdict {")]
-        verdict = json.loads(found[-1][len("vmm: verdict "):]) if found else {}
-    except (FileNotFoundError, json.JSONDecodeError):
+            found = [line for line in lines if line.startswith(VERDICT)]
+    except FileNotFoundError:
         return None
-    return verdict if "what" in verdict and "facts" in verdict else None
+    return verdict_in(found[-1]) if found else None
 
 
 class Run:
