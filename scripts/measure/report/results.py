@@ -12,12 +12,8 @@ results.py page OUT LOGS...
     Documentation/results.md, OUT: a table of each of LOGS, each with the version of the
     kernel. export.sh reads it. When of one of LOGS not all scenarios were run, or one failed,
     OUT stays as it is, and a line names the tree.
-results.py seconds LOGS
-    How long the test bed itself took, as the last `make check` and `make demo` left it in
-    LOGS, build/log: lines "scenario BACKEND,SCENARIO MEAN MOST", without the boot of L1, several
-    at a time, and "command COMMAND,TREES SECONDS", of a whole command.
 
-Exit status 1 when LOGS have no results, or OUT cannot be written.
+Exit status 1 when OUT cannot be written, 2 when LOGS have no results.
 """
 import glob
 import json
@@ -171,6 +167,9 @@ def backends(all_results):
 
 def page(out, folders):
     """Write Documentation/results.md."""
+    if not folders:
+        print(f"# {out} stays as it is: nothing was run")
+        return
     all_results = [load(logs) for logs in folders if os.path.exists(f"{logs}/results.json")]
     for logs in folders:
         if not os.path.exists(f"{logs}/results.json"):
@@ -197,7 +196,11 @@ def page(out, folders):
 
 
 def seconds(logs):
-    """Words: scenario BACKEND,SCENARIO MEAN MOST, and command COMMAND,TREES SECONDS."""
+    """
+    How long the test bed took, as the last `make check` and `make demo` left it in LOGS,
+    build/log. Words: scenario BACKEND,SCENARIO MEAN MOST, without the boot of L1 and several at a
+    time, and command COMMAND,TREES SECONDS, of a whole command.
+    """
     took = {}
     for folder in sorted(glob.glob(f"{logs}/*/check/results.json")):
         for row in load(os.path.dirname(folder))["rows"]:
@@ -232,12 +235,10 @@ def main(what, *args):
         sys.exit(status)
     elif what == "page":
         page(args[0], args[1:])
-    elif what == "seconds":
-        print("\n".join(" ".join(words) for words in seconds(args[0])))
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 3 or sys.argv[1] not in ("table", "tried", "page", "seconds"):
+    if len(sys.argv) < 3 or sys.argv[1] not in ("table", "tried", "page"):
         sys.exit(__doc__.strip())
     sys.dont_write_bytecode = True
     main(*sys.argv[1:])

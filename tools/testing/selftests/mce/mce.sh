@@ -27,7 +27,8 @@ if [ ! -x vmm ] || [ ! -r guest.cpio ]; then
 	skip "the test is not built${lacks:+: this machine lacks $lacks}"
 fi
 if [ ! -s hook.cpio ] || [ ! -r kernel ]; then
-	skip "no hook.cpio: build a kernel with the symbols in config, and run make with KDIR="
+	skip "no hook.cpio: build a kernel with the symbols in config, and run make with KDIR=" \
+		"(hook.cpio.log tells why it could not be built)"
 fi
 # written by the Makefile
 read -r version image <kernel
