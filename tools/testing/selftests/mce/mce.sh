@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # mce.sh [SCENARIO...]
 # Run the scenarios on the kernel of this tree, as a kselftest. Prints KTAP; exit status 0 if
-# all runs ended as the table "scenarios" expects, 1 if not, 4 if nothing could be run. If this
-# machine cannot run a scenario, it is skipped, and the line names what is missing: most need KVM
-# with nested virtualisation. The consoles are in logs/.
+# all runs ended as the table "scenarios" expects, 1 if not, 2 if there is no such SCENARIO, 4 if
+# nothing could be run. If this machine cannot run a scenario, it is skipped, and the line names
+# what is missing: most need KVM with nested virtualisation. The consoles are in logs/.
 #
 # The kernel under test is the one for which hook.cpio was built (see the Makefile), or KERNEL=.
 # It needs the symbols in the file config. L1, the machine that runs the VMM, has the same
@@ -22,6 +22,10 @@ skip() {
 [ "$(uname -m)" = x86_64 ] || skip "this is $(uname -m), and the guests are x86_64"
 lacks=$(./lacks.sh run)
 [ -z "$lacks" ] || skip "this machine lacks $lacks"
+# run.py would take them for its own
+unset SOURCE CONFIG BUDGET DEADLINE
+export BACKEND="${MCE_BACKEND:-}"
+./run.py -n "" "$@" || exit
 if [ ! -x vmm ] || [ ! -r guest.cpio ]; then
 	lacks=$(./lacks.sh build)
 	skip "the test is not built${lacks:+: this machine lacks $lacks}"
@@ -47,8 +51,5 @@ ln -s "$(realpath "${L1_KERNEL:-$image}")" "$kernels/l1.bzImage"
 mv "$kernels/hook.cpio" "$kernels/patched.hook.cpio"
 echo "linux $version $image" >"$kernels/source"
 
-# run.py would take them for its own
-unset SOURCE CONFIG BUDGET DEADLINE
-export BACKEND="${MCE_BACKEND:-}"
 exec ./run.py -m "$missing" "$kernels" "$kernels" logs \
 	"$(echo "$version" | sed 's/^\([0-9]*\.[0-9]*\).*/\1/')" "$@"

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """
 run.py [-k KERNEL | -m MISSING] [-b DIR] LAB KERNELS LOGS TREE [SCENARIO...]
+run.py -n [-b DIR] TREE [SCENARIO...]
 
 Run the scenarios of the table "scenarios" for TREE, all or those named (a beginning up to a
 hyphen that none is called, such as amd, is all of amd-*), on KERNELS/unpatched.bzImage and
@@ -17,7 +18,9 @@ LOGS     gets the console of every run, SCENARIO.KERNEL.log, and results.json
          out about: its verdict is compared with what both must come to, and the result has
          "as": unpatched, patched, both, or neither
 -m       the patched kernel is all there is, and L1's kernel is one of upstream's. What is run on
-         a backend that the file MISSING names ("BACKEND REASON") is skipped
+         a backend that the file MISSING names ("BACKEND REASON") is skipped, and so is everything
+         where a file or a program is missing
+-n       nothing is run: there are such scenarios, for TREE if it is not empty, and such a BACKEND
 
 In the environment:
 BACKEND  is taken instead of the table's: kvm, or tcg so that kvm is not tried, or another for
@@ -31,7 +34,7 @@ scenario, kernel, backend, expect, result (ok, not ok, skip), reason (of a skip)
 facts), seconds.
 
 Exit status: 0 when everything came out as the table has it, 1 when not, 2 when nothing could
-be run, 4 when all was skipped.
+be run or there is no such scenario or backend, 4 when all was skipped.
 """
 import fnmatch
 import getopt
@@ -47,24 +50,30 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 # What each backend needs in LAB, and what does the same under KVM, if that works. The jobs of
-# those that take longest begin first.
+# those that take longest begin first. broadcast is run by tcg, in the same L1.
 BACKENDS = {
     "bochs": (["l1.cpio", "stock.bzImage"], "kvm-broadcast"),
     "bochs-lmce": (["l1.cpio", "l1.bzImage"], None),
     "kvm-emulated": (["l1.cpio", "l1.bzImage", "stock.bzImage"], None),
     "amd": (["amd.cpio", "l1.bzImage"], "kvm-amd"),
     "tcg": (["l1.cpio", "l1.bzImage"], "kvm"),
+    "broadcast": (["l1.cpio", "l1.bzImage"], "kvm"),
     "kvm-amd": (["amd.cpio", "l1.bzImage"], None),
     "kvm-broadcast": (["l1.cpio", "l1.bzImage"], None),
     "kvm": (["l1.cpio", "l1.bzImage"], None),
     "q35": ([], None),
 }
 
+KERNELS = ["unpatched", "patched"]
 VERDICT = "vmm: verdict "
 
 
+class Mistake(Exception):
+    """The user asks for something that there is not: exit status 2."""
+
+
 class CannotRun(Exception):
-    """Nothing can be run: exit status 2."""
+    """Nothing can be run: exit status 2, or with -m, a skip."""
 
 
 # ---- the table of scenarios
@@ -77,7 +86,7 @@ def read_table():
             words = line.split()
             if words and not line.startswith("#"):
                 trees, kernels = words[1].split(","), words[2]
-                yield (words[0], trees, ["unpatched", "patched"] if kernels == "*" else [kernels],
+                yield (words[0], trees, KERNELS if kernels == "*" else [kernels],
                        words[3], words[4:])
 
 
@@ -93,12 +102,13 @@ def is_asked_for(name, only, names):
 
 
 def select_rows(series, only, under_test):
-    """What is to be run: of a scenario and a kernel, the first row that fits."""
+    """What is to be run: of a scenario and a kernel, the first row that fits SERIES, if any."""
     table = list(read_table())
     names = {row[0] for row in table}
     rows = {}
     for scenario, trees, kernels, backend, expect in table:
-        if (series not in trees and trees != ["*"]) or not is_asked_for(scenario, only, names):
+        if series and series not in trees and trees != ["*"] or \
+           not is_asked_for(scenario, only, names):
             continue
         for kernel in kernels:
             if under_test == ["tried"]:
@@ -110,9 +120,10 @@ def select_rows(series, only, under_test):
                 rows.setdefault((scenario, kernel),
                                 {"backend": backend, "expect": {kernel: expect}})
     for name in only:
-        if not any(scenario == name or scenario.startswith(name + "-") for scenario, _ in rows):
-            raise CannotRun(f"no scenario {name} for {series}. There are: " +
-                            " ".join(sorted(names)))
+        if not any(is_asked_for(scenario, [name], names) for scenario in names):
+            raise Mistake(f"no scenario {name}. There are: {' '.join(sorted(names))}")
+        if not any(is_asked_for(scenario, [name], names) for scenario, _ in rows):
+            raise CannotRun(f"the table of scenarios has no row of {name} for {series}")
     return [{"scenario": scenario, "kernel": kernel, **row}
             for (scenario, kernel), row in rows.items()]
 
@@ -204,16 +215,29 @@ def read_verdict(log):
     return verdict_in(found[-1]) if found else None
 
 
+def find_programs(folders):
+    """What runs each backend, by its name."""
+    programs = {backend: os.path.abspath(f"{folder}/{backend}.sh")
+                for folder in folders for backend in BACKENDS
+                if os.access(f"{folder}/{backend}.sh", os.X_OK)}
+    asked = os.environ.get("BACKEND")
+    if asked and asked not in [*programs, "tcg"]:
+        raise Mistake(f"no backend {asked}: it is one of " + " ".join(sorted(programs)))
+    return programs
+
+
+def series_of(tree):
+    """Of a tree of the user's own, TREE is SERIES~NAME."""
+    return tree.partition("~")[0]
+
+
 class Run:
     """One run: the command line and the environment, the rows, and the results so far."""
 
-    def __init__(self, argv):
-        options, args = getopt.getopt(argv, "k:m:b:")
-        options = dict(options)
-        if len(args) < 4 or ("-k" in options and "-m" in options):
-            raise CannotRun("usage: " + __doc__.strip().splitlines()[0])
+    def __init__(self, options, programs, args):
+        self.programs, self.asked = programs, os.environ.get("BACKEND", "")
         self.lab, self.kernels, self.logs, self.tree = args[:4]
-        self.under_test = [options["-k"]] if "-k" in options else ["unpatched", "patched"]
+        self.under_test = [options["-k"]] if "-k" in options else KERNELS
         self.missing = {}
         self.stock_l1 = "-m" in options
         if self.stock_l1:
@@ -222,18 +246,8 @@ class Run:
                 for line in missing:
                     backend, _, reason = line.strip().partition(" ")
                     self.missing.setdefault(backend, reason)
-        self.programs = {}
-        for folder in [os.path.join(HERE, "lab")] + ([options["-b"]] if "-b" in options else []):
-            for backend in BACKENDS:
-                if os.access(f"{folder}/{backend}.sh", os.X_OK):
-                    self.programs[backend] = os.path.abspath(f"{folder}/{backend}.sh")
-        self.asked = os.environ.get("BACKEND", "")
-        if self.asked and self.asked not in [*self.programs, "tcg"]:
-            raise CannotRun(f"no backend {self.asked}: it is one of " +
-                            " ".join(sorted(self.programs)))
         self.deadline = float(os.environ.get("DEADLINE") or "inf")
-        # of a tree of the user's own it is SERIES~NAME
-        self.rows = select_rows(self.tree.partition("~")[0], args[4:], self.under_test)
+        self.rows = select_rows(series_of(self.tree), args[4:], self.under_test)
         self.again = "./mce.sh "
         if "-m" not in options:
             tree = f"TREE={self.tree}"
@@ -249,6 +263,9 @@ class Run:
         shutil.rmtree(self.logs, ignore_errors=True)
         os.makedirs(self.logs)
         self.backend = self.choose_backends()
+        for row in self.rows:
+            if row["backend"] == "broadcast":
+                row["backend"] = "tcg"
         self.check_files()
         self.jobs = Jobs(self.programs, self.lab, self.kernels, self.logs)
         self.count = {"ok": 0, "not ok": 0, "skip": 0}
@@ -271,19 +288,16 @@ class Run:
                     self.missing.setdefault(backend, f"no KVM: {reason}")
             return f"{'emulation' if 'tcg' in self.programs else 'no KVM'}: {reason}"
         # the other vendor's guests need that vendor's KVM
-        replaced = [name for name in ("tcg", "amd" if is_amd() else "bochs")
-                    if name not in self.missing]
-        for row in self.rows:
-            if self.stock_l1 and row["backend"] == "tcg" and not is_amd() and \
-               row["scenario"].startswith("broadcast-"):
-                row["backend"] = "kvm"
-            elif row["backend"] in replaced and not (self.stock_l1 and row["backend"] == "tcg"):
-                row["backend"] = BACKENDS[row["backend"]][1]
+        able = ["tcg", "broadcast", "amd" if is_amd() else "bochs"]
         if self.stock_l1:
-            replaced[0] = "broadcast-*"
+            able = able[2:] if is_amd() else able[1:]
             self.missing["tcg"] = \
                 "KVM on AMD does not let Intel guests recover" if is_amd() else \
                 "the guest's firmware, qboot, does not enable LMCE"
+        replaced = [name for name in able if name not in self.missing]
+        for row in self.rows:
+            if row["backend"] in replaced:
+                row["backend"] = BACKENDS[row["backend"]][1]
         for backend in BACKENDS:
             if backend not in self.programs:
                 self.missing.setdefault(backend, "KVM does it for CPUs of the other vendor only")
@@ -450,14 +464,22 @@ def end(number, _frame):
 
 def main():
     """What run.py is called for."""
-    run = None
+    run, options = None, {}
     for number in signal.SIGTERM, signal.SIGHUP:
         signal.signal(number, end)
     try:
-        run = Run(sys.argv[1:])
+        options, args = getopt.getopt(sys.argv[1:], "k:m:b:n")
+        options = dict(options)
+        if len(args) < (1 if "-n" in options else 4) or {"-k", "-m"} <= set(options):
+            raise Mistake("usage: " + "\n".join(__doc__.strip().splitlines()[:2]))
+        programs = find_programs([f"{HERE}/lab"] + ([options["-b"]] if "-b" in options else []))
+        if "-n" in options:
+            select_rows(series_of(args[0]), args[1:], KERNELS)
+            return 0
+        run = Run(options, programs, args)
         return run.run()
-    except (CannotRun, getopt.GetoptError) as error:
-        if "-m" in sys.argv:
+    except (Mistake, CannotRun, getopt.GetoptError) as error:
+        if "-m" in options and isinstance(error, CannotRun):
             print(f"1..0 # SKIP {error}")
             return 4
         print(f"run.py: {error}", file=sys.stderr)
