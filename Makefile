@@ -69,13 +69,6 @@ goals := $(or $(MAKECMDGOALS),help)
 ifneq ($(words $(CURDIR)),1)
 $(error make cannot work in "$(CURDIR)": the path must not have blanks)
 endif
-# checked before anything is built
-BACKENDS := amd bochs bochs-lmce kvm kvm-emulated q35 tcg
-ifneq ($(filter check demo try,$(goals)),)
-ifneq ($(filter-out $(BACKENDS),$(BACKEND)),)
-$(error no backend $(BACKEND): it is one of $(BACKENDS))
-endif
-endif
 ifneq ($(filter-out help,$(goals)),)
 ifndef BUILD_LOCKED
 # not with make -n
@@ -167,7 +160,12 @@ try-programs: | deps
 	@$(PROGRAMS) $(LAB)/vmm $(LAB)/guest.cpio
 .PHONY: try-programs
 
-demo: first kernels lab
+# before anything is built
+asked: | deps
+	@$(SELFTEST)/run.py -n -b scripts/lab '$(TREE)' $(SCENARIO)
+.PHONY: asked
+
+demo: asked first kernels lab
 	@start=$$(date +%s); \
 		$(RUN) $(LAB) $(T) $(LOG)/$(TREE)/demo $(TREE) $(or $(SCENARIO),$(DEMO)); \
 		status=$$?; echo; \

@@ -24,11 +24,7 @@ start=${CHECK_START:-$(date +%s)}
 DEADLINE=${BUDGET:+$((start + BUDGET * 60))}
 export DEADLINE
 mkdir -p "$build/log"
-if [ -n "$scenario" ] && ! grep -q "^${scenario}[-[:space:]]" "$selftest/scenarios"; then
-	echo "no scenario $scenario. There are:" \
-		"$(awk '!/^#/ && NF { print $1 }' "$selftest/scenarios" | uniq | tr '\n' ' ')" >&2
-	exit 2
-fi
+"$selftest/run.py" -n -b scripts/lab "" ${scenario:+"$scenario"} || exit
 
 # remove results of another version
 # shellcheck source=scripts/lib.sh
@@ -124,9 +120,7 @@ tests_of() {
 		! step "lint ${named:-TREE=$tree}" make --no-print-directory -s "$build/$tree/upstream" \
 			"$build/lint/sparse" TREE="$tree" || series_of "$tree" mails
 	fi
-	if [ -n "$scenario" ] && ! awk -v tree="${tree%%~*}" -v name="^$scenario(-|\$)" '
-		$1 ~ name && (index("," $2 ",", "," tree ",") || $2 == "*") { found = 1 }
-		END { exit !found }' "$selftest/scenarios"; then
+	if ! "$selftest/run.py" -n -b scripts/lab "$tree" ${scenario:+"$scenario"} 2>/dev/null; then
 		echo "ok - $scenario $tree # SKIP the table of scenarios has no row for this tree"
 		return
 	fi
