@@ -2,6 +2,34 @@
 # shellcheck shell=sh
 # Functions that several programs of this repository source.
 
+# die MESSAGE: end the program with status 1
+die() {
+	echo "${0##*/}: $*" >&2
+	exit 1
+}
+
+# exit_on_signals: a signal ends the program, but first a trap of EXIT is run
+exit_on_signals() {
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
+}
+
+# for_kernels: prepare for make in a kernel tree. Set $cc, and do not inherit the flags and the job
+# server of the calling make.
+for_kernels() {
+	unset MAKEFLAGS MFLAGS MAKELEVEL KBUILD_OUTPUT
+	cc=gcc
+	! command -v ccache >/dev/null || cc='ccache gcc'
+}
+
+# kmake TREE ARGUMENT...: run make in the kernel tree TREE
+kmake() (
+	for_kernels
+	make=$1
+	shift
+	exec make -C "$make" -j"$(nproc)" CC="$cc" "$@"
+)
+
 # number NAME LEAST VALUE: check that the user's NAME=VALUE is a number from LEAST to 999999.
 # If not, print an error and return 2.
 number() {
@@ -25,20 +53,21 @@ commit_of() {
 	)
 }
 
-# rejects PATCH: print the file and hunk, one a line, of each hunk of PATCH that does not apply
-# to the kernel tree in the current directory. Changes nothing.
-rejects() {
-	LC_ALL=C patch --dry-run --batch --forward -p1 -F0 -i "$1" | awk '
-		/^(checking|patching) file / { file = $3 }
-		/^can.t find file|^The next patch would/ { print "  " $0 }
-		/^Hunk #[0-9]+ (FAILED|ignored)/ { print "  " file ": " $0 }'
+# failed_hunks: filter the output of git apply --reject, or git am, for what did not apply: FILE:LINE
+failed_hunks() {
+	grep '^error: ' | grep -v ' while searching for:$'
+}
+
+# series_with_patches, run at the top of the repository: print them, one a line, the newest last
+series_with_patches() {
+	(cd patches && printf '%s\n' * | sort -V)
 }
 
 # patchdir SERIES, run at the top of the repository: print the folder with the patches for a
 # series: its own, else the next newer one, else the newest. It is an error, which lists the
 # folders, if SERIES is no series or older than all. other-series.sh tests the choice.
 patchdir() {
-	have=$(cd patches && printf '%s\n' * | sort -V)
+	have=$(series_with_patches)
 	oldest=$(printf '%s\n%s\n' "$have" "$1" | sort -V | head -n 1)
 	why=
 	if ! echo "$1" | grep -Eqx '[0-9]+\.[0-9]+'; then
@@ -63,6 +92,14 @@ number=0
 failed=0
 skipped=0
 
+# result "ok"|"not ok" LABEL [FILE]: print a result, with the end of FILE to explain it
+result() {
+	number=$((number + 1))
+	[ "$1" = ok ] || failed=$((failed + 1))
+	echo "$1 $number $2"
+	[ -z "${3:-}" ] || tail -n 40 "$3" | sed 's/^/# /'
+}
+
 # one LABEL COMMAND...: a check. It passes if COMMAND succeeds and prints nothing. The file
 # $output gets the output.
 one() {
@@ -71,24 +108,20 @@ one() {
 		skip "$1" "no time left (BUDGET=$BUDGET): make $again"
 		return
 	fi
-	number=$((number + 1))
 	label=$1
 	shift
 	# shellcheck disable=SC2154 # the caller's
 	if "$@" >"$output" 2>&1 && [ ! -s "$output" ]; then
-		echo "ok $number $label"
+		result ok "$label"
 	else
-		failed=$((failed + 1))
-		echo "not ok $number $label"
-		tail -n 40 "$output" | sed 's/^/# /'
+		result 'not ok' "$label" "$output"
 	fi
 }
 
 # skip LABEL REASON
 skip() {
-	number=$((number + 1))
 	skipped=$((skipped + 1))
-	echo "ok $number $1 # SKIP $2"
+	result ok "$1 # SKIP $2"
 }
 
 # totals: print the plan and the totals; return 1 if a check failed

@@ -10,23 +10,21 @@ from=$1
 to=$2
 shift 2
 
-rm -rf "$to" "$to.new"
-mkdir "$to.new"
-for entry in "$from"/* "$from"/.[!.]*; do
-	case $entry in
-	"$from"/obj*) ;;
-	*) cp -al "$entry" "$to.new/" ;;
-	esac
-done
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=scripts/lib.sh
 . "$here/../lib.sh"
+to=$(realpath -m "$to")
+trap 'rm -rf "$to.new"' EXIT
+exit_on_signals
+rm -rf "$to" "$to.new"
+cp -al "$from" "$to.new"
+rm -rf "$to.new"/obj*
 
 # neighbours PATCHDIR: print whether the patches of the folders before and after PATCHDIR apply
 neighbours() {
 	all=${1%/*}
 	[ "${all##*/}" = patches ] || return 0
-	(cd "$all" && printf '%s\n' *) | sort -V | grep -Fx -C 1 "${1##*/}" | grep -Fxv "${1##*/}" | while read -r other; do
+	(cd "$all/.." && series_with_patches) | grep -Fx -C 1 "${1##*/}" | grep -Fxv "${1##*/}" | while read -r other; do
 		! "$here/git-am.sh" "$source" "$all/$other"/*.patch 2>&1 ||
 			echo "patches/$other applies: use PATCHDIR=patches/$other"
 	done
@@ -39,12 +37,11 @@ GIT_CEILING_DIRECTORIES=$(cd .. && pwd)
 export GIT_CEILING_DIRECTORIES
 for patch; do
 	echo "applying $patch"
-	git apply "$patch" || {
-		echo "apply: $patch does not apply to $from:" >&2
-		rejects "$patch" >&2
-		neighbours "${patch%/*}" >&2
+	errors=$(git apply --reject "$patch" 2>&1) || {
+		echo "apply: $patch does not apply to $from:"
+		echo "$errors" | failed_hunks || echo "$errors"
+		neighbours "${patch%/*}"
 		exit 1
-	}
+	} >&2
 done
-cd - >/dev/null
 mv "$to.new" "$to"

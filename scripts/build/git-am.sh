@@ -19,7 +19,7 @@ from=$1
 shift
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM HUP
+exit_on_signals
 new=$(git apply --summary "$@" | sed -n 's/^ create mode [0-7]* //p')
 files=$(git apply --numstat "$@" | cut -f 3 | sort -u | grep -Fxv "${new:-none}")
 
@@ -45,10 +45,9 @@ git add -f .
 git commit -q -m "$from"
 git tag base
 for patch; do
-	git am -q "$patch" >"$work/error" 2>&1 || {
+	git am -q --reject "$patch" >"$work/error" 2>&1 || {
 		echo "$patch does not apply to $from:"
-		rejects=$(rejects "$patch")
-		echo "${rejects:-$(cat "$work/error")}"
+		failed_hunks <"$work/error" || cat "$work/error"
 		exit 1
 	} >&2
 done

@@ -9,6 +9,8 @@
 # the Kconfig files of TREE.
 set -eu
 
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/../lib.sh"
 base=
 if [ "$1" = -b ]; then
 	base=$(realpath "$2")
@@ -43,12 +45,12 @@ if ! cmp -s "$wanted.new" "$wanted" || [ ! -e "$obj/.config" ] ||
 	rm -f "$wanted"
 	if [ -n "$base" ]; then
 		cp "$wanted.new" "$obj/.config"
-		make -s -C "$tree" O="$out" olddefconfig >&2
+		kmake "$tree" -s O="$out" olddefconfig >&2
 		echo "the lab changes of $base:" >&2
 		grep '^CONFIG_' "$wanted.new" | grep -Fxvf "$base" | grep -Fxf "$obj/.config" |
 			sed 's/^/  /' >&2
 	else
-		make -s -C "$tree" O="$out" KCONFIG_ALLCONFIG="$wanted.new" allnoconfig >&2
+		kmake "$tree" -s O="$out" KCONFIG_ALLCONFIG="$wanted.new" allnoconfig >&2
 	fi
 fi
 mv "$wanted.new" "$wanted"

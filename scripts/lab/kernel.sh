@@ -7,6 +7,8 @@
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=scripts/lib.sh
+. "$here/../lib.sh"
 base=
 if [ "$1" = -b ]; then
 	base=$2
@@ -16,18 +18,10 @@ tree=$1
 image=$2
 shift 2
 
-# do not inherit the flags and job server of the calling make
-unset MAKEFLAGS MFLAGS MAKELEVEL KBUILD_OUTPUT
-cc=gcc
-command -v ccache >/dev/null && cc="ccache gcc"
-
 lost=$("$here/configure.sh" ${base:+-b "$base"} "$tree" obj "$@")
-if [ -n "$lost" ]; then
-	echo "kernel.sh: these symbols of $* have no effect in $tree" \
-		"(renamed, or a dependency is missing):" >&2
-	echo "$lost" >&2
-	exit 1
-fi
-make -C "$tree" O=obj -j"$(nproc)" CC="$cc" bzImage
+[ -z "$lost" ] || die "these symbols of $* have no effect in $tree" \
+	"(renamed, or a dependency is missing):
+$lost"
+kmake "$tree" O=obj bzImage
 cp "$tree/obj/arch/x86/boot/bzImage" "$image.new"
 mv "$image.new" "$image"

@@ -12,30 +12,19 @@ set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
 repo=$(cd "$here/../../.." && pwd)
+# shellcheck source=scripts/lib.sh
+. "$repo/scripts/lib.sh"
 tree=$1
 tool=$2
 log=$3
-number=0
-failed=0
 
 if ! { mkdir -p "$log" && log=$(cd "$log" && pwd) && tree=$(cd "$tree" && pwd); }; then
 	echo "not ok - kunit: $tree does not exist, or $log cannot be written"
 	exit 1
 fi
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
-
-result() {
-	number=$((number + 1))
-	[ "$1" = ok ] || failed=$((failed + 1))
-	echo "$1 $number $2"
-}
-
-# copy new files, which are not in the patches; make compiles those with a changed time
-(cd "$repo" && find arch -type f) | while read -r file; do
-	cmp -s "$repo/$file" "$tree/$file" ||
-		cp --remove-destination "$repo/$file" "$tree/$file"
-done
+exit_on_signals
+# new files, which are not in the patches, if they differ: make compiles those with a changed time
+rsync -rc "$repo/arch" "$tree/"
 
 # 5.10's kunit.py runs User Mode Linux only, and 5.15's has no --qemu_args
 if ! grep -q -e --qemu_args "$tree/tools/testing/kunit/kunit.py"; then
@@ -44,9 +33,7 @@ if ! grep -q -e --qemu_args "$tree/tools/testing/kunit/kunit.py"; then
 	cp -r "$tool/tools/testing/kunit" "$tree/tools/testing/"
 fi
 
-cc=gcc
-command -v ccache >/dev/null && cc='ccache gcc'
-unset MAKEFLAGS MFLAGS MAKELEVEL
+for_kernels
 kunit() (
 	cd "$tree" || exit 1
 	sub=$1
@@ -65,11 +52,11 @@ build() {
 		sed -i '/MCE_GUEST_KUNIT_TEST/d; /KUNIT_AUTORUN_ENABLED/d' "$obj/.config" &&
 			printf 'CONFIG_%s=y\n' MCE_GUEST_KUNIT_TEST KUNIT_AUTORUN_ENABLED \
 				>>"$obj/.config" &&
-			make -C "$tree" O=obj-kunit CC="$cc" olddefconfig &&
+			kmake "$tree" O=obj-kunit olddefconfig &&
 			grep -x CONFIG_MCE_GUEST_KUNIT_TEST=y "$obj/.config" &&
 			: >"$obj/has-the-suite" || return 1
 	fi
-	make -C "$tree" O=obj-kunit CC="$cc" -j"$(nproc)" bzImage
+	kmake "$tree" O=obj-kunit bzImage
 }
 
 # cases FILE: print "ok|not ok" and the name of each case in a kernel log, and why it was skipped
@@ -92,15 +79,13 @@ echo "KTAP version 1"
 rm -rf "$tree/obj-kunitconfig"
 if ! kunit config --build_dir=obj-kunitconfig --kunitconfig=arch/x86/kernel/cpu/mce \
 	>"$log/config.log" 2>&1; then
-	result 'not ok' 'kunit: kunit.py takes .kunitconfig'
-	tail -n 20 "$log/config.log" | sed 's/^/# /'
+	result 'not ok' 'kunit: kunit.py takes .kunitconfig' "$log/config.log"
 else
 	result ok 'kunit: kunit.py takes .kunitconfig'
 fi
 rm -rf "$tree/obj-kunitconfig"
 if ! build >"$log/build.log" 2>&1; then
-	result 'not ok' 'kunit: build'
-	tail -n 20 "$log/build.log" | sed 's/^/# /'
+	result 'not ok' 'kunit: build' "$log/build.log"
 	exit 1
 fi
 if grep -q 'warning:' "$log/build.log"; then

@@ -8,17 +8,16 @@
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=scripts/lib.sh
+. "$here/../../lib.sh"
 series=$1
 dir=$(cd "$2" && pwd) || exit 1
 tool=$3
 name=${4:-}
 tree=$dir/mutant
 log=$dir/kunit-mutant
-number=0
-failed=0
 trap 'rm -rf "$tree"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+exit_on_signals
 
 # the rows for this tree: name, file, where, case, script
 mutations=$(awk -F '\t' -v series="$series" -v name="$name" -v OFS='\t' '
@@ -32,12 +31,6 @@ if [ -z "$mutations" ]; then
 		cut -f 1 | uniq | tr '\n' ' ')" >&2
 	exit 2
 fi
-
-result() {
-	number=$((number + 1))
-	[ "$1" = ok ] || failed=$((failed + 1))
-	echo "$1 $number $2"
-}
 
 # suite: run it, with its results in $log
 suite() {
@@ -63,18 +56,14 @@ if ! "$here/../../build/apply.sh" "$dir/patched" "$tree" >/dev/null; then
 	echo "not ok - mutate: cannot copy $dir/patched"
 	exit 1
 fi
-for obj in obj-kunit obj; do
-	[ ! -d "$dir/patched/$obj" ] || {
-		"$here/../../lab/objects.sh" "$dir/patched/$obj" "$tree/$obj"
-		break
-	}
-done
+obj="obj-kunit"
+[ -d "$dir/patched/$obj" ] || obj=obj
+"$here/../../lab/objects.sh" "$dir/patched/$obj" "$tree/$obj"
 
 echo "KTAP version 1"
 echo "1..$(($(echo "$mutations" | wc -l) + 1))"
 if ! suite; then
-	result 'not ok' "nothing broken: the suite passes"
-	sed 's/^/# /' "$log/ktap"
+	result 'not ok' "nothing broken: the suite passes" "$log/ktap"
 	exit 1
 fi
 result ok "nothing broken: the suite passes"
@@ -88,12 +77,8 @@ while IFS='	' read -r id file where case script; do
 		continue
 	fi
 	suite
-	case $where in
-	both) cpus='guest bare' ;;
-	*) cpus=$where ;;
-	esac
 	verdict=ok
-	for cpu in $cpus; do
+	for cpu in $(echo "$where" | sed 's/both/guest bare/'); do
 		noticed "$cpu" "$case" || verdict='not ok'
 	done
 	result "$verdict" "$label"

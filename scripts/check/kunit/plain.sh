@@ -9,17 +9,15 @@ set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
 repo=$(cd "$here/../../.." && pwd)
+# shellcheck source=scripts/lib.sh
+. "$repo/scripts/lib.sh"
 tree=$1
 log=$2
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
-unset MAKEFLAGS MFLAGS MAKELEVEL
+exit_on_signals
+for_kernels
 
 label="kunit.py run, $(basename "$(dirname "$tree")")"
-if ! { mkdir -p "$log" && log=$(cd "$log" && pwd) &&
-	cp --remove-destination "$repo"/arch/x86/kernel/cpu/mce/.kunitconfig \
-		"$repo"/arch/x86/kernel/cpu/mce/*.[ch] "$tree/arch/x86/kernel/cpu/mce/" &&
-	cd "$tree"; }; then
+if ! { mkdir -p "$log" && log=$(cd "$log" && pwd) && cd "$tree" && rsync -rc "$repo/arch" .; }; then
 	echo "not ok 1 $label: $tree does not exist, or it or $log cannot be written"
 	exit 1
 fi
@@ -27,17 +25,14 @@ if [ ! -e tools/testing/kunit/qemu_configs/x86_64.py ]; then
 	echo "ok 1 $label # SKIP kunit.py of this tree runs User Mode Linux only"
 	exit 0
 fi
-cc=gcc
-command -v ccache >/dev/null && cc='ccache gcc'
 echo "KTAP version 1"
 echo "1..1"
 if PATH=$here/tcg:$PATH ./tools/testing/kunit/kunit.py run --arch=x86_64 --build_dir=obj-plain \
 	--kunitconfig=arch/x86/kernel/cpu/mce --make_options="CC=$cc" --jobs="$(nproc)" \
 	>"$log/plain.log" 2>&1 </dev/null && grep -q 'Ran [0-9]* tests: passed: ' "$log/plain.log"; then
-	echo "ok 1 $label: $(sed -n 's/.*\(Ran [0-9]* tests: .*\)/\1/p' "$log/plain.log")"
+	result ok "$label: $(sed -n 's/.*\(Ran [0-9]* tests: .*\)/\1/p' "$log/plain.log")"
 	rm -rf obj-plain
 else
-	echo "not ok 1 $label"
-	tail -n 30 "$log/plain.log" | sed 's/^/# /'
+	result 'not ok' "$label" "$log/plain.log"
 	exit 1
 fi
