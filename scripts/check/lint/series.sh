@@ -30,16 +30,11 @@ log=$PWD/build/log/$tree/lint
 # shellcheck disable=SC2034 # for one()
 output=$log/one again="lint ${SOURCE:+SOURCE=}${SOURCE:-TREE=$tree}"
 mkdir -p "$log"
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
-
-cc=gcc
-command -v ccache >/dev/null && cc='ccache gcc'
-unset MAKEFLAGS MFLAGS MAKELEVEL
+exit_on_signals
 
 # run make in the tree of the series; print its output only if it fails
-kmake() {
-	make -C "$work" -j"$(nproc)" CC="$cc" "$@" >"$log/make" 2>&1 || {
+build() {
+	kmake "$work" "$@" >"$log/make" 2>&1 || {
 		# without the lines of successful steps
 		grep -vE '^  [A-Z]+( \[M\])? ' "$log/make"
 		return 1
@@ -56,33 +51,31 @@ configure() {
 		[ -z "$lost" ] || echo "scripts/check/lint/all.config: these have no effect:" "$lost"
 	else
 		mkdir -p "$work/obj-$1"
-		kmake O="obj-$1" "$1" || return 1
+		build O="obj-$1" "$1" || return 1
 	fi
 	cp "$work/obj-$1/.config" "$work/obj-$1/base"
 }
 
-# change BASE SYMBOL=VALUE...: set these symbols in the configuration from configure
+# change BASE SYMBOL...: turn these off in the configuration from configure
 change() {
-	obj=obj-$1
+	base=$1
+	config=$work/obj-$1/.config
 	shift
-	names=$(echo "$@" | sed 's/=[^ ]*//g; s/ /|/g')
 	# .config is no longer that of configure.sh
-	rm -f "$work/$obj/wanted.config"
-	printf 'CONFIG_%s\n' "$@" | sed -n 's/\(.*\)=n$/# \1 is not set/; /_./p' >"$log/symbols"
-	grep -vE "^(# )?CONFIG_(${names:-NONE})[= ]" "$work/$obj/base" | cat - "$log/symbols" \
-		>"$work/$obj/.config"
+	rm -f "$work/obj-$base/wanted.config"
+	cp "$work/obj-$base/base" "$config"
+	for symbol; do
+		grep -q "^CONFIG_$symbol=" "$config" ||
+			echo "scripts/check/lint/configs: $symbol cannot be turned off: it is not on in $base"
+		"$work/scripts/config" --file "$config" --disable "$symbol"
+	done
 	# Symbols that depend on these change, too. If a new symbol appears, syncconfig asks
 	# about it and fails, and olddefconfig sets it.
-	kmake O="$obj" syncconfig </dev/null >"$log/question" || kmake O="$obj" olddefconfig ||
-		return 1
-	for name in $(echo "$@" | tr ' ' '\n' | sed -n 's/=n$//p'); do
-		grep -q "^CONFIG_$name=" "$work/$obj/base" ||
-			echo "scripts/check/lint/configs: $name=n changes nothing: it is not on in ${obj#obj-}"
-	done
-	grep -Fxv -f "$work/$obj/.config" "$log/symbols" | while read -r symbol; do
-		name=$(echo "$symbol" | grep -o 'CONFIG_[A-Z0-9_]*')
-		! grep -q "^$name=" "$work/$obj/.config" && [ "$symbol" != "${symbol% is not set}" ] ||
-			echo "scripts/check/lint/configs: $symbol has no effect"
+	build O="obj-$base" syncconfig </dev/null >"$log/question" ||
+		build O="obj-$base" olddefconfig || return 1
+	for symbol; do
+		! grep "^CONFIG_$symbol=" "$config" ||
+			echo "scripts/check/lint/configs: $symbol stays on when it is turned off"
 	done
 }
 
@@ -194,7 +187,7 @@ warnings() {
 	# shellcheck disable=SC2046,SC2086 # lists of words
 	{
 		(cd "$work/obj-all" && rm -f $objects)
-		kmake O=obj-all W=1 C=2 CHECK="$sparse" $(echo "$objects" | grep -e '^arch' -e '^mm' -e '^drivers')
+		build O=obj-all W=1 C=2 CHECK="$sparse" $(echo "$objects" | grep -e '^arch' -e '^mm' -e '^drivers')
 	} || return 1
 	grep -c '^  CHECK ' "$log/make" >"$log/checked"
 	sed -nE 's/:[0-9]+(:[0-9]+)?:/:/g; /(warning|error):/s|^(\.\./)*||p' "$log/make" |
@@ -261,7 +254,7 @@ builds() {
 		if [ "$mail" = "$last" ]; then
 			one "the kernel under test is $tree up to $patch" as_tested
 		else
-			one "build a guest's kernel, $tree up to $patch" kmake O=obj-guest bzImage
+			one "build a guest's kernel, $tree up to $patch" build O=obj-guest bzImage
 		fi
 		one "gcc W=1 and sparse, $tree/$patch" new_warnings "$before" "$patch"
 		before=$patch
@@ -292,11 +285,11 @@ not_exported() (
 		done
 )
 
-# compile BASE SYMBOL=VALUE...
+# compile BASE SYMBOL...
 compile() {
 	change "$@" || return 1
 	# shellcheck disable=SC2046 # a list of words
-	kmake O="obj-$1" $(targets "obj-$1") && not_exported
+	build O="obj-$1" $(targets "obj-$1") && not_exported
 }
 
 # make the tree with the series, unless builds has left it
@@ -316,7 +309,7 @@ configs() {
 		case $name in '' | '#'*) continue ;; esac
 		unknown=
 		for symbol in $symbols; do
-			knows "${symbol%=*}" || unknown=${symbol%=*}
+			knows "$symbol" || unknown=$symbol
 		done
 		if [ -n "$unknown" ]; then
 			skip "compile $tree with $name" "$tree has no $unknown"
@@ -349,7 +342,7 @@ new_kernel_doc() {
 documentation() {
 	pages=$(echo "$touched" | grep '^Documentation/.*\.rst$')
 	folder=$(echo "$pages" | sed -n 's|^Documentation/\(.*\)/index.rst$|\1|p')
-	kmake O=obj-doc SPHINXDIRS="$folder" htmldocs || return 1
+	build O=obj-doc SPHINXDIRS="$folder" htmldocs || return 1
 	for page in $pages; do
 		grep -F "$page" "$log/make"
 		html=${page#Documentation/}
