@@ -8,10 +8,10 @@
 # neither neighbour applies to a series, or if it does not compile.
 set -eu
 
-# shellcheck source=scripts/fetch/apt.sh
-. scripts/fetch/apt.sh
 # shellcheck source=scripts/lib.sh
 . scripts/lib.sh
+# shellcheck source=scripts/fetch/apt.sh
+. scripts/fetch/apt.sh
 
 dir=$(mkdir -p "$1" && cd "$1" && pwd)
 # shellcheck disable=SC2034 # for apt_root(), which shellcheck sees with -x only
@@ -19,15 +19,9 @@ apt=$dir/apt
 log=$PWD/build/log/other-series.log
 # shellcheck disable=SC2034 # for one()
 output=$PWD/build/log/other-series.output again=other-series
-selftest=$PWD/tools/testing/selftests/mce
-lab=$PWD/scripts/lab
-patches=$PWD/patches
-cc=gcc
-command -v ccache >/dev/null && cc='ccache gcc'
-unset MAKEFLAGS MFLAGS MAKELEVEL
 mkdir -p "${log%/*}"
 row=$(awk '$1 == "*" { print $2, $3 }' scripts/fetch/debian-suites)
-have=$(cd patches && printf '%s\n' * | sort -V)
+have=$(series_with_patches)
 
 if ! {
 	apt_root "${row% *}" "${row#* }" && with_sources
@@ -51,11 +45,11 @@ compile() {
 		find arch -name '*.c' | sed 's/c$/o/')
 	# shellcheck disable=SC2086 # a list of words
 	if ! {
-		(cd "$dir/tree" && GIT_CEILING_DIRECTORIES=$dir git apply --whitespace=nowarn "$patches/$2"/*.patch) &&
-			"$lab/configure.sh" "$dir/tree" obj "$lab/needs.config" \
-				"$lab/guest.config" "$selftest/config" \
+		GIT_CEILING_DIRECTORIES=$dir git -C "$dir/tree" apply --whitespace=nowarn "$PWD/patches/$2"/*.patch &&
+			scripts/lab/configure.sh "$dir/tree" obj "$PWD/scripts/lab/needs.config" \
+				"$PWD/scripts/lab/guest.config" "$PWD/tools/testing/selftests/mce/config" \
 				"$dir/suite.config" >"$dir/lost" &&
-			make -s -C "$dir/tree" O=obj -j"$(nproc)" CC="$cc" prepare $objects
+			kmake "$dir/tree" -s O=obj prepare $objects
 	} >"$dir/compile.log" 2>&1; then
 		tail -n 15 "$dir/compile.log"
 		return 1
@@ -71,8 +65,8 @@ all=$(source_versions linux '[0-9]*' | sed 's/^\([0-9]*\.[0-9]*\)\..*/\1/' | sor
 others=$(printf '%s\n%s\n' "$have" "$all" | sort -Vu | sed "0,/^$(echo "$have" | head -n 1)\$/d" |
 	sed "/^$(echo "$have" | tail -n 1)\$/,\$d" | grep -Fxv "$have")
 
-table="| upstream | patches | |
-| --- | --- | --- |"
+table=$dir/table
+printf '%s\n' '| upstream | patches | |' '| --- | --- | --- |' >"$table"
 echo "KTAP version 1"
 for series in $others; do
 	tarball=$(find "$dir" -name "linux_$series.*.orig.tar.xz" | sort -V | tail -n 1)
@@ -82,34 +76,29 @@ for series in $others; do
 	fi
 	if [ -z "$tarball" ]; then
 		skip "patches for $series" "the mirror has no tarball of it"
-		table="$table
-| $series | | not on the mirror |"
+		echo "| $series | | not on the mirror |" >>"$table"
 		continue
 	fi
-	number=$((number + 1))
 	version=$(basename "$tarball" .orig.tar.xz | sed 's/.*_//')
 	nearest=$(basename "$(patchdir "$series")")
 	other=$(printf '%s\n' "$have" "$series" | sort -V | grep -Fx -B 1 "$series" | head -n 1)
 	why=
 	for folder in $nearest $other; do
 		if why="$why$(scripts/build/git-am.sh "$tarball" "$PWD/patches/$folder"/*.patch 2>&1)"; then
-			echo "ok $number patches/$folder applies to upstream's $version"
+			result ok "patches/$folder applies to upstream's $version"
 			before=$failed
 			one "patches/$folder compiles on upstream's $version" compile "$tarball" "$folder"
-			[ "$failed" -eq "$before" ] && result="applies, compiles" || result="applies"
-			table="$table
-| $version | $folder | $result |"
+			[ "$failed" -eq "$before" ] && compiles=", compiles" || compiles=
+			echo "| $version | $folder | applies$compiles |" >>"$table"
 			continue 2
 		fi
 	done
-	failed=$((failed + 1))
-	echo "not ok $number patches for upstream's $version: neither $nearest nor $other applies"
-	echo "$why" | sed 's/^/# /'
-	table="$table
-| $version | $nearest, $other | neither applies |"
+	echo "$why" >"$output"
+	result 'not ok' "patches for upstream's $version: neither $nearest nor $other applies" "$output"
+	echo "| $version | $nearest, $other | neither applies |" >>"$table"
 done
 status=0
 totals || status=1
 echo
-echo "$table"
+cat "$table"
 exit "$status"

@@ -1,13 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 # shellcheck disable=SC2154 # apt is the caller's
-# Functions, to be sourced, for apt in a separate root: the machine's lists, cache
+# Functions, to be sourced after lib.sh, for apt in a separate root: the machine's lists, cache
 # and sources do not change. Its other settings, such as proxies, apply.
-
-die() {
-	echo "${0##*/}: $*" >&2
-	exit 1
-}
 
 # Print the URI of Debian's archive (main or security) in the machine's own sources.
 # apt can verify an archive only if it has lists of it. Without lists, the suite's
@@ -60,6 +55,7 @@ Dir::Etc::Trusted "/dev/null";
 Dir::Etc::TrustedParts "/dev/null";
 Acquire::Languages "none";
 Acquire::Retries "3";
+APT::Update::Error-Mode "any";
 // the user _apt may not be able to read this directory
 APT::Sandbox::User "root";
 // no hooks of the machine
@@ -68,34 +64,40 @@ APT::Sandbox::User "root";
 #clear APT::Update::Post-Invoke-Success;
 EOF_CONF
 
-	apt-get -q -c "$apt/apt.conf" -o APT::Update::Error-Mode=any update ||
+	in_root apt-get update ||
 		die "cannot get a list of $2 that Debian signed: check the network," \
 			"or give another mirror as $name="
 }
 
+# in_root PROGRAM ARGUMENT...: run a program of apt in the root
+in_root() {
+	program=$1
+	shift
+	"$program" -q -c "$apt/apt.conf" "$@"
+}
+
 # newest PACKAGE: print its newest version in the root's suite, if any
 newest() {
-	apt-cache -c "$apt/apt.conf" madison "$1" | awk 'NR == 1 { print $3 }'
+	in_root apt-cache madison "$1" | awk 'NR == 1 { print $3 }'
 }
 
 # with_sources: add source packages to the root
 with_sources() {
-	sed '/^deb-src /d; p; s/^deb /deb-src /' "$apt/sources.list" >"$apt/sources.list.new"
-	mv "$apt/sources.list.new" "$apt/sources.list"
-	apt-get -q -c "$apt/apt.conf" -o APT::Update::Error-Mode=any update ||
+	sed -i '/^deb-src /d; p; s/^deb /deb-src /' "$apt/sources.list"
+	in_root apt-get update ||
 		die "cannot get a list of source packages that Debian signed: check the network," \
 			"or remove ${apt%/*} to start again with another mirror"
 }
 
 # source_of LINUX-PACKAGE VERSION: print its source package
 source_of() {
-	apt-cache -c "$apt/apt.conf" show "$1=$2" |
+	in_root apt-cache show "$1=$2" |
 		awk '$1 == "Source:" { name = $2 } END { print name ? name : "linux" }'
 }
 
 # source_versions SOURCE SERIES: print all versions in the root's suite, newest first
 source_versions() {
-	apt-cache -c "$apt/apt.conf" showsrc --only-source "$1" |
+	in_root apt-cache showsrc --only-source "$1" |
 		sed -n "s/^Version: \($2\..*\)/\1/p" | sort -rVu
 }
 
@@ -106,8 +108,7 @@ source_package() {
 	versions=$2
 	shift 2
 	for candidate in $versions; do
-		! apt-get -q -c "$apt/apt.conf" source --download-only "$@" "$name=$candidate" ||
-			return 0
+		! in_root apt-get source --download-only "$@" "$name=$candidate" || return 0
 	done
 	return 1
 }
@@ -115,7 +116,7 @@ source_package() {
 # unpack PACKAGE VERSION DIR: download, verify and extract it to DIR
 unpack() {
 	rm -f -- "$apt"/cache/archives/*.deb
-	(cd "$apt/cache/archives" && apt-get -q -c "$apt/apt.conf" download "$1=$2") ||
+	(cd "$apt/cache/archives" && in_root apt-get download "$1=$2") ||
 		die "download of $1 $2 failed: check the network, or run it again"
 	echo "unpacking $1 $2"
 	rm -rf "$3"

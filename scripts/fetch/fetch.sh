@@ -29,6 +29,8 @@
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=scripts/lib.sh
+. "$here/../lib.sh"
 # shellcheck source=scripts/fetch/apt.sh
 . "$here/apt.sh"
 
@@ -48,8 +50,7 @@ fetch_source() {
 	version=$(newest "$package")
 	if [ -z "$version" ]; then
 		# apt-cache's regexps: series are two numbers with a dot
-		other=$(apt-cache -c "$apt/apt.conf" search --names-only \
-			'^linux-source-[0-9]+\.[0-9]+$' |
+		other=$(in_root apt-cache search --names-only '^linux-source-[0-9]+\.[0-9]+$' |
 			sed 's/^linux-source-\([^ ]*\).*/\1/' | sort -V | tr '\n' ' ')
 		die "$suite has no $package (any more?). Try TREE= with one that it has:" \
 			"${other:-none}"
@@ -105,7 +106,7 @@ image_suites() {
 
 # newest_image SERIES: print the package with its newest signed amd64 kernel
 newest_image() {
-	apt-cache -c "$apt/apt.conf" search --names-only "^linux-image-$1[.0-9a-z+~-]*-amd64\$" |
+	in_root apt-cache search --names-only "^linux-image-$1[.0-9a-z+~-]*-amd64\$" |
 		sed 's/ .*//' | grep -vE -- '-(cloud|rt|unsigned)|-dbg' | sort -V | tail -n 1
 }
 
@@ -126,8 +127,7 @@ fetch_image() {
 		[ "$package" != "linux-image-$series" ] || name=$(newest_image "$series")
 		[ -z "$name" ] || version=$(newest "$name")
 		[ -z "$version" ] || break
-		have="$have $(apt-cache -c "$apt/apt.conf" search --names-only \
-			'^linux-image-[0-9].*64' |
+		have="$have $(in_root apt-cache search --names-only '^linux-image-[0-9].*64' |
 			sed 's/ .*//' | grep "^linux-image-$series" | grep -v -- '-dbg$' |
 			sort -V | tail -n 6 | tr '\n' ' ')"
 	done <<-E_SUITES
@@ -141,7 +141,7 @@ fetch_image() {
 	set -- "$dir"/unpack/boot/vmlinuz-*
 	if [ ! -e "$1" ]; then
 		# a metapackage depends on the one with the kernel
-		other=$(apt-cache -c "$apt/apt.conf" show "$name=$version" |
+		other=$(in_root apt-cache show "$name=$version" |
 			sed -n 's/^Depends: .*\(linux-image-[a-z0-9.+~-]*\).*/\1/p' | head -n 1)
 		die "the package $name $version contains no kernel: use" \
 			"${other:-a linux-image-*, or a file}"

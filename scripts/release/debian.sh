@@ -10,6 +10,8 @@
 # applied. Prints KTAP; exit status 1 when a check fails.
 set -eu
 
+# shellcheck source=scripts/lib.sh
+. scripts/lib.sh
 # shellcheck source=scripts/fetch/apt.sh
 . scripts/fetch/apt.sh
 
@@ -25,12 +27,11 @@ for tool in quilt dpkg-source xz; do
 	command -v "$tool" >/dev/null || die "no $tool: run make deps"
 done
 trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+exit_on_signals
 
+# not_ok LABEL: nothing after it can be tested
 not_ok() {
-	echo "not ok $*"
-	tail -n 30 "$log" | sed 's/^/# /'
+	result 'not ok' "$1" "$log"
 	exit 1
 }
 
@@ -57,7 +58,7 @@ if (cd "$work" && source_package "$source" \
 	*) what="$what (the mirror does not have that of $version)" ;;
 	esac
 	dpkg-source -x "$work"/*.dsc "$work/tree" >>"$log" 2>&1 ||
-		not_ok "1 unpack Debian's $what"
+		not_ok "unpack Debian's $what"
 else
 	what="$package $version, as the mirror has no source package of $series,"
 	cp -al "$dir/unpatched" "$work/tree"
@@ -69,10 +70,10 @@ mkdir -p debian/patches
 cp -r "$patches/bugfix" debian/patches/
 cat "$patches/series" >>debian/patches/series
 export QUILT_PATCHES=debian/patches QUILT_PC=.pc
-quilt push -a --fuzz=0 >>"$log" 2>&1 || not_ok "1 quilt applies it to Debian's $what"
+quilt push -a --fuzz=0 >>"$log" 2>&1 || not_ok "quilt applies it to Debian's $what"
 [ "$(quilt applied | tail -n "$(wc -l <"$patches/series")")" = "$(sed 's/^/debian\/patches\//' "$patches/series")" ] ||
-	not_ok "1 quilt applies it to Debian's $what as the last of its series"
-echo "ok 1 quilt applies it without fuzz to Debian's $what"
+	not_ok "quilt applies it to Debian's $what as the last of its series"
+result ok "quilt applies it without fuzz to Debian's $what"
 
 config=linux-config-$series
 version=$(newest "$config")
@@ -80,43 +81,33 @@ version=$(newest "$config")
 unpack "$config" "$version" "$work/config" >>"$log" 2>&1
 mkdir obj
 xz -dc "$work/config/usr/src/$config/config.amd64_none_amd64.xz" >obj/.config
-cc=gcc
-command -v ccache >/dev/null && cc='ccache gcc'
-unset MAKEFLAGS MFLAGS MAKELEVEL
 start=$(date +%s)
 # Keys and BTF need files and programs of Debian's buildd. The kernel itself needs neither.
 if ! {
 	scripts/config --file obj/.config --enable DEBUG_INFO_NONE --disable DEBUG_INFO \
 		--disable DEBUG_INFO_BTF --disable MODULE_SIG --set-str SYSTEM_TRUSTED_KEYS "" &&
-		make -s O=obj CC="$cc" olddefconfig &&
-		make O=obj CC="$cc" -j"$(nproc)" bzImage
+		kmake . -s O=obj olddefconfig && kmake . O=obj bzImage
 } >>"$log" 2>&1; then
-	not_ok "2 build it under $config $version, amd64"
+	not_ok "build it under $config $version, amd64"
 fi
 for object in $touched; do
-	[ -e "obj/$object" ] || not_ok "2 compile $object under $config $version, amd64"
+	[ -e "obj/$object" ] || not_ok "compile $object under $config $version, amd64"
 done
-echo "ok 2 build it under $config $version, amd64: $(grep -cE '^  (CC|AS) ' "$log") objects," \
+result ok "build it under $config $version, amd64: $(grep -cE '^  (CC|AS) ' "$log") objects," \
 	"$(($(date +%s) - start)) s"
 
-# tried NUMBER WANTED KERNEL CONFIG: the last line of make try must be WANTED
+# tried WANTED KERNEL CONFIG: the last line of make try must be WANTED
 cd "$repo"
-failed=0
 tried() {
 	status=0
-	scripts/check/try/try.sh "$3" "$4" >"$log.try" 2>&1 || status=$?
+	scripts/check/try/try.sh "$2" "$3" >"$log.try" 2>&1 || status=$?
 	cat "$log.try" >>"$log"
-	result=ok
+	verdict='not ok'
 	case $status.$(tail -n 1 "$log.try") in
-	"1.$2: "* | "0.$2 by "*) ;;
-	*)
-		result='not ok'
-		failed=1
-		;;
+	"1.$1: "* | "0.$1 by "*) verdict=ok ;;
 	esac
-	echo "$result $1 make try: $(sed -n 's/^Linux //p' "$log.try"): $(tail -n 1 "$log.try")"
-	sed 's/^/# /' "$log.try"
+	result "$verdict" "make try: $(sed -n 's/^Linux //p' "$log.try"): $(tail -n 1 "$log.try")" "$log.try"
 }
-tried 3 affected "linux-image-$series" ""
-tried 4 "not affected" "$work/tree/obj/arch/x86/boot/bzImage" "$work/tree/obj/.config"
-exit "$failed"
+tried affected "linux-image-$series" ""
+tried "not affected" "$work/tree/obj/arch/x86/boot/bzImage" "$work/tree/obj/.config"
+[ "$failed" -eq 0 ]
