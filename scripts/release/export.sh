@@ -15,6 +15,9 @@
 # existing OUT/TREE is replaced only if it has no other files.
 set -eu
 
+# shellcheck source=scripts/lib.sh
+. scripts/lib.sh
+
 tree=$1
 # the name of the user's own tree is SERIES~NAME
 series=${tree%%~*}
@@ -25,12 +28,7 @@ source=build/$tree
 out=$4/$tree
 new=$4/.$tree.new
 work=
-newest=$(cd patches && printf '%s\n' * | sort -V | tail -n 1)
-
-die() {
-	echo "export: $*" >&2
-	exit 1
-}
+newest=$(series_with_patches | tail -n 1)
 
 case $for in
 list | stable | debian) ;;
@@ -66,7 +64,7 @@ fi
 
 # ---- the series, as commits
 
-# MAKELEVEL, which series.sh unsets: TREE was made from SOURCE already
+# MAKELEVEL: TREE was made from SOURCE already
 MAKELEVEL=${MAKELEVEL:-1} make --no-print-directory -s TREE="$tree" "$PWD/$source/source"
 read -r package version suite <"$source/source"
 set -- "$patchdir"/*.patch
@@ -88,8 +86,7 @@ clean_up() {
 	rm -rf "$new" "$new.old"
 }
 trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+exit_on_signals
 work=$(mktemp -d)
 scripts/build/git-am.sh -o "$work" "$source/unpatched" "$@" ||
 	die "$patchdir is for another tree than $package $version of $suite"
@@ -185,14 +182,17 @@ table() {
 		here && /^[|]/ && $2 !~ /^---/ {
 			if ($2 == "scenario")
 				$3 = "unpatched"
-			sub(/ DIMM pages usable/, " pages", $3)
-			sub(/ DIMM pages usable/, " pages", $4)
 			printf "  %-24s  %-36s  %s\n", $2, $3, $4
 		}' Documentation/results.md
 }
 
 patch_id() {
 	git patch-id --stable <"$1" | cut -d ' ' -f 1
+}
+
+# the explanation of the table, which Documentation/results.md has as well
+legend() {
+	sed -n '/^- /,$ { s/[*][*]//g; s/\\//g; p }' scripts/measure/report/results.head
 }
 
 # same PATCH...: a line for each that is the same for other series, too
@@ -220,7 +220,8 @@ cover() {
 		upstream=$(echo "They are these commits of mainline:" && printf '  %s\n' $UPSTREAM | sed '/^  none$/d')
 	awk -v table="$work/.git/table" -v tested="${tested:-nothing, this series was not}" \
 		-v series="$series" -v upstream="$upstream" -v package="$package $version" \
-		-v tag="v${version%%-*}" -v same="$same" '
+		-v tag="v${version%%-*}" -v same="$same" -v legend="$(legend)" '
+		/^@LEGEND@$/ { print legend; next }
 		/^@TABLE@$/ { while ((getline line < table) > 0) if (++n > 1) print line; next }
 		/^@BASE@$/ {
 			if (package !~ /^linux-source/)
