@@ -19,12 +19,11 @@ from pathlib import Path
 # what of the selftest each driver is made of
 DRIVER_C = "actions.c", "console.c", "qemu.c", "vmm.c"
 
-KERNELS = ("unpatched", "patched")
 SCRIPTS = Path(__file__).resolve().parent
 SELFTEST = SCRIPTS.parent / "tools/testing/selftests/mce"
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(SELFTEST))
-from run import VERDICT, verdict_in  # pylint: disable=wrong-import-position
+from run import KERNELS  # pylint: disable=wrong-import-position
 
 
 def die(message):
@@ -115,11 +114,6 @@ def lines_of(path):
         return path.read_bytes().decode(errors="backslashreplace").split("\n")[:-1]
     except FileNotFoundError:
         return []
-
-
-def verdict_of(line):
-    """The verdict in a line of a driver's log: what, and the facts by name."""
-    return verdict_in(line) or {"what": None, "facts": {}}
 
 
 def print_ktap(logs, name, results, last=None):

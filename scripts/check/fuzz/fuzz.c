@@ -293,6 +293,7 @@ const char *const *bring_into(const char *state)
 
 /* ---- the program */
 
+/* fuzz.py reads the names here: those that take longest come first */
 static const struct scenario all[] = {
 	{ .name = "bits", .run = bits },
 	{ .name = "address", .run = about_addresses },

@@ -22,11 +22,12 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(HERE.parents[1]))
-from driver import (KERNELS, VERDICT, begin, compile_driver, die, lines_of, make_initrds,
-                    print_ktap, run, run_all, start, verdict_of)
+from driver import (KERNELS, begin, compile_driver, die, lines_of, make_initrds,
+                    print_ktap, run, run_all, start)
+from run import verdict_in
 
-# the slowest first
-WHATS = "bits address random again boot off offline unplug".split()
+# the driver has the slowest first
+WHATS = re.findall(r'^\t{ \.name = "(\w+)", \.run', (HERE / "fuzz.c").read_text(), re.M)
 # in these it is by chance that a guest is in the state for a record
 CHANCE = ("off", "unplug")
 # __START_KERNEL_map: the virtual address of physical 0 in the kernel image
@@ -76,10 +77,10 @@ def lost_race(what, verdict):
 
 def read_log(path, what):
     records = []
-    end = ""
+    end, verdict = "", {"what": None, "facts": {}}
     for line in lines_of(path):
-        if line.startswith(VERDICT):
-            end = line
+        if verdict_in(line):
+            end, verdict = line, verdict_in(line)
         match = re.match("fuzz: (.*?) -> (.*)", line)
         if not match:
             continue
@@ -95,7 +96,6 @@ def read_log(path, what):
             outcome = "dies"
         records.append((key, outcome))
     sent = len(records)
-    verdict = verdict_of(end)
     # its record is no result of either kernel
     if lost_race(what, verdict) and records and records[-1][1].startswith("oops:"):
         records.pop()

@@ -17,8 +17,8 @@ and "results", lines of words:
   growth KERNEL CPU MAP PAGES SPLIT_2M SPLIT_1G PAGETABLE_PAGES HOLES TLB CALL MCE
   walk KERNEL CPU MAP PAGES L4 L3 L2 L1
 
-CPU is guest or bare, MAP 2m or 1g. Prints KTAP and tables, the last two of them about
-what `make check` left beside LOGS.
+CPU is guest or bare, MAP 2m or 1g. Prints KTAP and tables, the last of them about what
+`make check` left beside LOGS.
 
 Exit status: 0, 1 when a limit is not kept, 2 when nothing could be run, 130 or 143 when
 interrupted.
@@ -283,7 +283,7 @@ def print_costs(lines):
 
 
 def print_checked(logs):
-    """What make check left: of 14 copy_from_kernel_nofault() to a poisoned page, and of itself."""
+    """What make check left of 14 copy_from_kernel_nofault() to a poisoned page."""
     try:
         rows = json.loads((logs.parent / "check/results.json").read_text())["rows"]
     except (OSError, ValueError):
@@ -294,12 +294,6 @@ def print_checked(logs):
                 [[row["scenario"], row["kernel"], facts["ns"], facts.get("again.ns", "")]
                  for row, facts in stray if "ns" in facts] or
                 [["nothing yet: make check leaves it", "", "", ""]])
-
-    # without the boot of L1, several at a time
-    print_table(["what the test bed takes", "seconds, mean", "most"],
-                [[f"make {name}" if kind == "command" else name, mean, *most, *[""] * (not most)]
-                 for kind, name, mean, *most in results.seconds(logs.parents[1])] or
-                [["nothing yet: make check and make demo leave it", "", ""]])
 
 
 def main(arguments):

@@ -15,7 +15,6 @@ results.py page OUT LOGS...
 
 Exit status 1 when OUT cannot be written, 2 when LOGS have no results.
 """
-import glob
 import json
 import os
 import re
@@ -23,7 +22,9 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-KERNELS = "unpatched", "patched"
+sys.dont_write_bytecode = True
+sys.path.insert(0, f"{HERE}/../../../tools/testing/selftests/mce")
+from run import KERNELS, all_facts  # pylint: disable=wrong-import-position
 
 
 def load(logs):
@@ -43,18 +44,23 @@ def ran(results):
 
 def cell(row):
     """The verdict, and the one or two facts that the scenario is about."""
-    what, facts = row["verdict"]["what"], row["verdict"]["facts"]
-    stall = max([int(facts.get(key, 0)) if isinstance(facts.get(key, 0), (str, int)) else
-                 max(map(int, facts[key])) for key in ("ao.max_us", "ar.max_us")])
-    for key, text in (("rip", " in {}"), ("", f", stalls of {stall // 1000} ms"),
+    pairs = list(all_facts(row["verdict"]))
+    facts = dict(pairs)
+    stalls = [int(value) for key, value in pairs if key in ("ao.max_us", "ar.max_us")]
+    if any(stalls):
+        facts["stall"] = f"{max(stalls) // 1000} ms"
+    for key, text in (("rip", " in {}"), ("stall", ", stalls of {}"),
                       ("after.split", ", {} splits"), ("split", ", {} splits"),
                       ("pages", ", {} DIMM pages usable"), ("direct", ", {}"),
                       ("ao-page.direct", ", {}")):
-        if facts.get(key) or (not key and stall):
-            value = facts.get(key)
-            what += text.format(value[-1] if isinstance(value, list) else value)
-            break
-    return what + (" (not as expected)" if row["result"] == "not ok" else "")
+        if facts.get(key):
+            return row["verdict"]["what"] + text.format(facts[key]) + unexpected(row)
+    return row["verdict"]["what"] + unexpected(row)
+
+
+def unexpected(row):
+    """What is added to a verdict that is not that of the table."""
+    return " (not as expected)" if row["result"] == "not ok" else ""
 
 
 def proof(results, row):
@@ -98,12 +104,11 @@ def evidence(all_results):
     """What proves each cell."""
     for results in all_results:
         for row in ran(results):
-            wrong = " (not as expected)" if row["result"] == "not ok" else ""
-            yield f"{row['scenario']}, {row['kernel']}: {row['verdict']['what']}{wrong}"
+            yield f"{row['scenario']}, {row['kernel']}: {row['verdict']['what']}{unexpected(row)}"
             yield from ("    " + line for line in proof(results, row))
 
 
-def all_facts(all_results):
+def details(all_results):
     """Each verdict, whole."""
     for results in all_results:
         for row in ran(results):
@@ -167,54 +172,33 @@ def backends(all_results):
 
 def page(out, folders):
     """Write Documentation/results.md."""
-    if not folders:
-        print(f"# {out} stays as it is: nothing was run")
+    missing = [logs for logs in folders if not os.path.exists(f"{logs}/results.json")]
+    all_results = [load(logs) for logs in folders if logs not in missing]
+    why_not = [f"there are no results in {logs}" for logs in missing] + \
+              [f"of {results['tree']}, not all scenarios were run and passed"
+               for results in all_results
+               if [row["result"] for row in results["rows"]] != ["ok"] * results["planned"]] + \
+              ["nothing was run"] * (not folders)
+    if why_not:
+        print(f"# {out} stays as it is: {why_not[0]}")
         return
-    all_results = [load(logs) for logs in folders if os.path.exists(f"{logs}/results.json")]
-    for logs in folders:
-        if not os.path.exists(f"{logs}/results.json"):
-            print(f"# {out} stays as it is: there are no results in {logs}")
-            return
-    for results in all_results:
-        if any(row["result"] != "ok" for row in results["rows"]) or \
-           len(results["rows"]) != results["planned"]:
-            print(f"# {out} stays as it is: of {results['tree']}, not all scenarios were run"
-                  " and passed")
-            return
     with open(f"{HERE}/results.head", encoding="utf-8") as head:
         lines = [head.read() + f"These are of version {commit()}, and were made with",
                  f"{qemu()} on {distribution()}. The guests were run by:", ""]
     lines += [f"- {line}" for line in backends(all_results)]
     for results in all_results:
         lines += ["", f"## {results['version']}", "", *table([results])]
+    write(out, lines)
+
+
+def write(out, lines):
+    """The file OUT, whole or not at all."""
     try:
         with open(f"{out}.new", "w", encoding="utf-8") as new:
             new.write("\n".join(lines) + "\n")
         os.replace(f"{out}.new", out)
     except OSError as error:
-        sys.exit(f"results.py: {error}: is the disk full?")
-
-
-def seconds(logs):
-    """
-    How long the test bed took, as the last `make check` and `make demo` left it in LOGS,
-    build/log. Words: scenario BACKEND,SCENARIO MEAN MOST, without the boot of L1 and several at a
-    time, and command COMMAND,TREES SECONDS, of a whole command.
-    """
-    took = {}
-    for folder in sorted(glob.glob(f"{logs}/*/check/results.json")):
-        for row in load(os.path.dirname(folder))["rows"]:
-            if "seconds" in row:
-                took.setdefault(f"{row['backend']},{row['scenario']}", []).append(row["seconds"])
-    for name, each in sorted(took.items()):
-        yield "scenario", name, f"{sum(each) / len(each):.0f}", str(max(each))
-    try:
-        with open(f"{logs}/seconds", encoding="utf-8") as commands:
-            words = [line.split() for line in commands]
-            for name, last in sorted(dict(w for w in words if len(w) == 2).items()):
-                yield "command", name, last
-    except FileNotFoundError:
-        pass
+        sys.exit(f"{os.path.basename(sys.argv[0])}: {error}: is the disk full?")
 
 
 def main(what, *args):
@@ -225,7 +209,7 @@ def main(what, *args):
         if "-e" in args:
             print("", *evidence(all_results), sep="\n")
         if "-f" in args:
-            print(*all_facts(all_results), sep="\n")
+            print(*details(all_results), sep="\n")
     elif what == "tried":
         try:
             status = tried(load(args[0]), args[1])
@@ -240,5 +224,4 @@ def main(what, *args):
 if __name__ == "__main__":
     if len(sys.argv) < 3 or sys.argv[1] not in ("table", "tried", "page"):
         sys.exit(__doc__.strip())
-    sys.dont_write_bytecode = True
     main(*sys.argv[1:])
