@@ -162,7 +162,7 @@ try-programs: | deps
 
 # before anything is built
 asked: | deps
-	@$(SELFTEST)/run.py -n -b scripts/lab '$(TREE)' $(SCENARIO)
+	@$(SELFTEST)/run.py -n -b scripts/lab '$(TREE)' $(SCENARIO) >/dev/null
 .PHONY: asked
 
 demo: asked first kernels lab

@@ -24,7 +24,7 @@ start=${CHECK_START:-$(date +%s)}
 DEADLINE=${BUDGET:+$((start + BUDGET * 60))}
 export DEADLINE
 mkdir -p "$build/log"
-"$selftest/run.py" -n -b scripts/lab "" ${scenario:+"$scenario"} || exit
+"$selftest/run.py" -n -b scripts/lab "" ${scenario:+"$scenario"} >/dev/null || exit
 
 # remove results of another version
 # shellcheck source=scripts/lib.sh
@@ -120,7 +120,7 @@ tests_of() {
 		! step "lint ${named:-TREE=$tree}" make --no-print-directory -s "$build/$tree/upstream" \
 			"$build/lint/sparse" TREE="$tree" || series_of "$tree" mails
 	fi
-	if ! "$selftest/run.py" -n -b scripts/lab "$tree" ${scenario:+"$scenario"} 2>/dev/null; then
+	if ! "$selftest/run.py" -n -b scripts/lab "$tree" ${scenario:+"$scenario"} >/dev/null 2>&1; then
 		echo "ok - $scenario $tree # SKIP the table of scenarios has no row for this tree"
 		return
 	fi

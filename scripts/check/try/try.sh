@@ -46,35 +46,17 @@ make --no-print-directory -s CONFIG= try-programs || exit 2
 
 # ---- the kernel, in $dir/image
 
-where=
 [ ! -d "$kernel" ] || die "$kernel is a directory: give the bzImage in it"
 if [ -f "$kernel" ]; then
 	[ -r "$kernel" ] || die "$kernel cannot be read by $(id -un)"
-	version=$($here/image.py version "$kernel" 2>&1) || cannot "$version"
+	image=$kernel
 	dir=$build/try/$(basename "$kernel")-$(cksum <"$kernel" | cut -d ' ' -f 1)
-	{ mkdir -p "$dir" && cp "$kernel" "$dir/image"; } ||
-		die "cannot write $dir: is the disk full?"
-	echo "$kernel ${version%% *} file" >"$dir/source"
-	beside=${kernel%/*}/config-${version%% *}
-	[ "$kernel" != "${kernel%/*}" ] || beside=config-${version%% *}
-	of_build=$(dirname "$kernel")/../../../.config
-	if [ -n "$config" ]; then
-		where=CONFIG=$config
-	elif $here/image.py config "$kernel" >"$dir/config" 2>"$dir/no-config"; then
-		config=$dir/config
-		where="in the image"
-	elif [ -r "$beside" ]; then
-		config=$beside
-		where=$beside
-	elif [ "${kernel##*/}" = bzImage ] && [ -r "$of_build" ]; then
-		config=$of_build
-		where=$of_build
-	fi
 else
 	case $kernel in
 	*/* | '' | *[!a-z0-9.+~-]*) die "$kernel is neither a file nor the name of a package" ;;
 	esac
 	dir=$build/try/$kernel
+	image=$dir/image
 	if [ ! -s "$dir/source" ]; then
 		scripts/build/step.sh "$build/log/try-$kernel.log" "fetch $kernel" \
 			scripts/fetch/fetch.sh image "$kernel" "$dir" || {
@@ -82,16 +64,29 @@ else
 				exit 2
 			}
 	fi
-	version=$($here/image.py version "$dir/image" 2>&1) || cannot "$version"
-	if [ -n "$config" ]; then
-		where=CONFIG=$config
-	elif [ -s "$dir/config" ]; then
-		config=$dir/config
-		where="in the package"
-	fi
 fi
+version=$($here/image.py version "$image" 2>&1) || cannot "$version"
+version=${version%% *}
+where=CONFIG=$config
+if [ -f "$kernel" ]; then
+	{ mkdir -p "$dir" && cp "$kernel" "$dir/image" &&
+		echo "$kernel $version file" >"$dir/source"; } || die "cannot write $dir: is the disk full?"
+	inside="in the image"
+	$here/image.py config "$kernel" >"$dir/config" 2>"$dir/no-config" || : >"$dir/config"
+	set -- "$dir/config" "$(dirname "$kernel")/config-$version"
+	[ "${kernel##*/}" != bzImage ] || set -- "$@" "$(dirname "$kernel")/../../../.config"
+else
+	inside="in the package"
+	set -- "$dir/config"
+fi
+for file; do
+	{ [ -z "$config" ] && [ -s "$file" ] && [ -r "$file" ]; } || continue
+	config=$file
+	where=$file
+	[ "$file" != "$dir/config" ] || where=$inside
+done
 series=$(echo "$version" | sed -n 's/^\([0-9]\+\.[0-9]\+\).*/\1/p')
-echo "Linux ${version%% *}, $(cut -d ' ' -f 1,2 "$dir/source")"
+echo "Linux $version, $(cut -d ' ' -f 1,2 "$dir/source")"
 if [ -n "$config" ]; then
 	echo "configuration: $where"
 	grep -q '^CONFIG_' "$config" || die "$config is not a kernel configuration"
@@ -110,39 +105,34 @@ lacks() {
 	done
 }
 
-# symbols SCENARIO: print the symbols that it needs
-symbols() {
-	awk -v scenario="$1" '$1 == scenario { for (i = 3; i <= NF; i++) print $i }' $here/rows
-}
-
-# shellcheck disable=SC2046 # words
-missing=$(lacks $(symbols all))
-case " $missing " in
-*" CONFIG_X86_MCE "*)
-	cannot "without CONFIG_X86_MCE no machine check is handled: any uncorrected memory error" \
-		"ends such a guest, with the change or without"
-	;;
-*" CONFIG_MEMORY_FAILURE "*)
-	cannot "without CONFIG_MEMORY_FAILURE no page goes offline, and set_mce_nospec() is" \
-		"not called: an uncorrected memory error kills the process or the guest"
-	;;
-*[!\ ]*) cannot "the kernel lacks symbols that this lab needs built in:$missing" ;;
-esac
-
+scenarios=$($selftest/run.py -n -b scripts/lab "$series" |
+	awk -v backends=" q35 $backend $([ "$backend" != kvm ] || echo tcg) " '
+		index(backends, " " $3 " ") { print $1 }')
 run=
 skipped=
-# shellcheck disable=SC2013 # words
-for scenario in $(awk -v backends=" q35 $backend $([ "$backend" != kvm ] || echo tcg) " '
-	!/^#/ && $1 != "all" && index(backends, " " $2 " ") { print $1 }' $here/rows); do
-	# shellcheck disable=SC2046 # words
-	missing=$(lacks $(symbols "$scenario"))
+while read -r scenario symbols; do
+	# shellcheck disable=SC2086 # words
+	missing=$(lacks $symbols)
+	case "$scenario $missing " in
+	"all "*" CONFIG_X86_MCE "*)
+		cannot "without CONFIG_X86_MCE no machine check is handled: any uncorrected memory" \
+			"error ends such a guest, with the change or without"
+		;;
+	"all "*" CONFIG_MEMORY_FAILURE "*)
+		cannot "without CONFIG_MEMORY_FAILURE no page goes offline, and set_mce_nospec() is" \
+			"not called: an uncorrected memory error kills the process or the guest"
+		;;
+	"all "*[!\ ]*) cannot "the kernel lacks symbols that this lab needs built in:$missing" ;;
+	'# '* | "all "*) continue ;;
+	esac
+	echo "$scenarios" | grep -Fxq -e "$scenario" || continue
 	if [ -n "$missing" ]; then
 		skipped="$skipped$(printf '%-14s skipped, the kernel lacks%s' "$scenario" "$missing")
 "
 	else
 		run="$run $scenario"
 	fi
-done
+done <$here/rows
 [ -n "$run" ] || cannot "$skipped"
 [ "$backend" = q35 ] || make --no-print-directory -s CONFIG= lab || exit 2
 

@@ -25,7 +25,7 @@ lacks=$(./lacks.sh run)
 # run.py would take them for its own
 unset SOURCE CONFIG BUDGET DEADLINE
 export BACKEND="${MCE_BACKEND:-}"
-./run.py -n "" "$@" || exit
+./run.py -n "" "$@" >/dev/null || exit
 if [ ! -x vmm ] || [ ! -r guest.cpio ]; then
 	lacks=$(./lacks.sh build)
 	skip "the test is not built${lacks:+: this machine lacks $lacks}"

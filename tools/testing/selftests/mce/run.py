@@ -20,7 +20,8 @@ LOGS     gets the console of every run, SCENARIO.KERNEL.log, and results.json
 -m       the patched kernel is all there is, and L1's kernel is one of upstream's. What is run on
          a backend that the file MISSING names ("BACKEND REASON") is skipped, and so is everything
          where a file or a program is missing
--n       nothing is run: there are such scenarios, for TREE if it is not empty, and such a BACKEND
+-n       nothing is run: there are such scenarios, for TREE if it is not empty, and such a BACKEND.
+         Print SCENARIO KERNEL BACKEND of each row, with the table's backend
 
 In the environment:
 BACKEND  is taken instead of the table's: kvm, or tcg so that kvm is not tried, or another for
@@ -474,7 +475,8 @@ def main():
             raise Mistake("usage: " + "\n".join(__doc__.strip().splitlines()[:2]))
         programs = find_programs([f"{HERE}/lab"] + ([options["-b"]] if "-b" in options else []))
         if "-n" in options:
-            select_rows(series_of(args[0]), args[1:], KERNELS)
+            for row in select_rows(series_of(args[0]), args[1:], KERNELS):
+                print(row["scenario"], row["kernel"], row["backend"])
             return 0
         run = Run(options, programs, args)
         return run.run()
