@@ -177,7 +177,7 @@ mkfifo "$fifo" || exit 2
 			done
 		done
 		[ "${trees#* }" = "$trees" ] || step other-series scripts/check/other-series.sh "$build/other-series"
-		newest=$(cd patches && printf '%s\n' * | sort -V | tail -n 1)
+		newest=$(series_with_patches | tail -n 1)
 		case " $built " in
 		*" $newest "*)
 			step "kunit-plain TREE=$newest" scripts/check/kunit/plain.sh "$build/$newest/patched" \
@@ -191,13 +191,11 @@ wait "$tests"
 # for tee
 wait
 rm -f "$fifo"
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+exit_on_signals
 
-logs=
-for tree in $trees; do
-	[ ! -r "$build/log/$tree/check/results.json" ] || logs="$logs $build/log/$tree/check"
-done
+logs=$(for tree in $trees; do
+	[ ! -r "$build/log/$tree/check/results.json" ] || echo "$build/log/$tree/check"
+done)
 echo
 # shellcheck disable=SC2086 # a list of words
 [ -z "$logs" ] || scripts/measure/report/results.py table $logs

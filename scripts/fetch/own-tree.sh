@@ -71,12 +71,10 @@ name=$(basename "$source" | sed 's/\.t\(ar\|xz\|gz\).*//' | tr -c 'A-Za-z0-9.\n-
 case $what in
 name)
 	config=${3:-}
-	[ -z "$config" ] || [ -r "$config" ] || {
-		echo "CONFIG=$config: no such file, or it cannot be read" >&2
-		exit 2
-	}
-	[ -z "$config" ] || grep -q '^CONFIG_' "$config" || {
-		echo "CONFIG=$config: not a kernel configuration" >&2
+	why="no such file, or it cannot be read"
+	[ ! -r "$config" ] || why="not a kernel configuration"
+	[ -z "$config" ] || grep -qs '^CONFIG_' "$config" || {
+		echo "CONFIG=$config: $why" >&2
 		exit 2
 	}
 	id=$({ echo "$source"; [ -z "$config" ] || cat "$config"; } | cksum | cut -d ' ' -f 1)

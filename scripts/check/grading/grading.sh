@@ -40,16 +40,8 @@ side() {
 		else
 			sed -n '/^enum handler_type {/,/^};/p' "$arch/include/asm/extable.h"
 		fi
-		if grep -q amd_mce_usable_address "$mce/core.c"; then
-			echo '#define AMD_NEEDS_POISON 1'
-		else
-			echo '#define AMD_NEEDS_POISON 0'
-		fi
-		if grep -q mce_severity_amd_smca "$mce/severity.c"; then
-			echo '#define AMD_BY_OVERFLOW 1'
-		else
-			echo '#define AMD_BY_OVERFLOW 0'
-		fi
+		echo "#define AMD_NEEDS_POISON $(grep -c amd_mce_usable_address "$mce/core.c")"
+		echo "#define AMD_BY_OVERFLOW $(grep -c mce_severity_amd_smca "$mce/severity.c")"
 	} >"$out/$1.constants.h"
 	{
 		echo '#define GRADES_SIDE'
@@ -59,23 +51,13 @@ side() {
 		definition mce_usable_address "$mce/core.c"
 		definition mce_read_aux "$mce/core.c"
 		grep -v '^#include' "$mce/severity.c"
+		echo 'int grade(struct mce *m, struct pt_regs *regs, char **msg, bool is_excp) {'
 		# 5.10 chooses the function once, at boot
 		if grep -q mcheck_vendor_init_severity "$mce/severity.c"; then
-			cat <<-'END'
-			int grade(struct mce *m, struct pt_regs *regs, char **msg, bool is_excp)
-			{
-				mce_severity = mce_severity_intel;
-				mcheck_vendor_init_severity();
-				return mce_severity(m, regs, 0, msg, is_excp);
-			}
-			END
+			echo 'mce_severity = mce_severity_intel; mcheck_vendor_init_severity();'
+			echo 'return mce_severity(m, regs, 0, msg, is_excp); }'
 		else
-			cat <<-'END'
-			int grade(struct mce *m, struct pt_regs *regs, char **msg, bool is_excp)
-			{
-				return mce_severity(m, regs, msg, is_excp);
-			}
-			END
+			echo 'return mce_severity(m, regs, msg, is_excp); }'
 		fi
 	} >"$out/$1.c"
 	gcc -O2 -w -I "$here" -c -o "$out/$1.o" "$out/$1.c"
