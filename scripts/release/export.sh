@@ -139,14 +139,12 @@ new_files() {
 
 # message COMMIT ID: print the message, with Signed-off-by before Cc:, as in maintainer-tip.rst
 message() {
-	in_work log -1 --format=%B "$1" >"$work/.git/message"
-	awk -v id="$2" '{ print } NR == 1 && id && id != "none" { print "\ncommit " id " upstream." }' \
-		"$work/.git/message" | grep -v '^Cc: stable@' |
-		in_work interpret-trailers --trailer "Signed-off-by: $ident" |
-		cat - "$work/.git/message" | awk '
-			# the second time, only Cc:
-			/^Signed-off-by: / { print; over = 1; next }
-			!over || /^Cc: stable@/'
+	in_work log -1 --pretty=format:%B "$1" | in_work interpret-trailers --trailer "Signed-off-by: $ident" |
+		awk -v id="$2" '
+			/^Cc: stable@/ { cc = cc $0 "\n"; next }
+			{ print }
+			NR == 1 && id && id != "none" { print "\ncommit " id " upstream." }
+			END { printf "%s", cc }'
 }
 
 commits=$(in_work rev-list --reverse base..HEAD)

@@ -10,18 +10,20 @@ need() {
 	lacks="$lacks${lacks:+, }$1 ($2)"
 }
 
+# program PACKAGE [NAME]
 program() {
-	command -v "$1" >/dev/null || need "$1" "$2"
+	command -v "${2:-$1}" >/dev/null || need "${2:-$1}" "$1"
 }
 
+# file PACKAGE PATH
 file() {
 	[ -e "$2" ] || need "$2" "$1"
 }
 
 case ${1:-} in
 build)
-	for pair in gcc=gcc pkg-config=pkg-config cpio=cpio gzip=gzip; do
-		program "${pair%=*}" "${pair#*=}"
+	for package in gcc pkg-config cpio gzip; do
+		program "$package"
 	done
 	case ${2:-$(uname -m)} in
 	x86*) ;;
@@ -34,9 +36,8 @@ build)
 	pkg-config --exists json-c 2>/dev/null || need json-c libjson-c-dev
 	;;
 run)
-	for pair in qemu-system-x86_64=qemu-system-x86 python3=python3; do
-		program "${pair%=*}" "${pair#*=}"
-	done
+	program qemu-system-x86 qemu-system-x86_64
+	program python3
 	;;
 *)
 	echo "usage: lacks.sh build|run" >&2

@@ -41,15 +41,11 @@ image=${KERNEL:-$image}
 
 rm -rf "$kernels"
 mkdir "$kernels" || skip "cannot write $PWD"
-missing=$kernels/missing
-: >"$missing"
-[ -r amd.cpio ] ||
-	echo "kvm-amd QEMU is older than 9.1 and has no SUCCOR: build with QEMU_AMD=" >"$missing"
 ln -s "$PWD"/vmm "$PWD"/*.cpio "$kernels/"
 ln -s "$(realpath "$image")" "$kernels/patched.bzImage"
 ln -s "$(realpath "${L1_KERNEL:-$image}")" "$kernels/l1.bzImage"
 mv "$kernels/hook.cpio" "$kernels/patched.hook.cpio"
 echo "linux $version $image" >"$kernels/source"
 
-exec ./run.py -m "$missing" "$kernels" "$kernels" logs \
+exec ./run.py -m "$kernels" "$kernels" logs \
 	"$(echo "$version" | sed 's/^\([0-9]*\.[0-9]*\).*/\1/')" "$@"

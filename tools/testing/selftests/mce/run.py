@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
 """
-run.py [-k KERNEL | -m MISSING] [-b DIR] LAB KERNELS LOGS TREE [SCENARIO...]
+run.py [-k KERNEL | -m] [-b DIR] LAB KERNELS LOGS TREE [SCENARIO...]
 run.py -n [-b DIR] TREE [SCENARIO...]
 
 Run the scenarios of the table "scenarios" for TREE, all or those named (a beginning up to a
@@ -17,9 +17,8 @@ LOGS     gets the console of every run, SCENARIO.KERNEL.log, and results.json
 -k       only KERNEL of the two is run. KERNEL "tried" is neither of them, but one to be found
          out about: its verdict is compared with what both must come to, and the result has
          "as": unpatched, patched, both, or neither
--m       the patched kernel is all there is, and L1's kernel is one of upstream's. What is run on
-         a backend that the file MISSING names ("BACKEND REASON") is skipped, and so is everything
-         where a file or a program is missing
+-m       the patched kernel is all there is, and L1's kernel is one of upstream's. AMD guests are
+         skipped if LAB has no amd.cpio, and all if another file or a program is missing
 -n       nothing is run: there are such scenarios, for TREE if it is not empty, and such a BACKEND.
          Print SCENARIO KERNEL BACKEND of each row, with the table's backend
 
@@ -243,14 +242,13 @@ class Run:
         self.stock_l1 = "-m" in options
         if self.stock_l1:
             self.under_test = ["patched"]
-            with open(options["-m"], encoding="utf-8") as missing:
-                for line in missing:
-                    backend, _, reason = line.strip().partition(" ")
-                    self.missing.setdefault(backend, reason)
+            if not os.access(f"{self.lab}/amd.cpio", os.R_OK):
+                self.missing["kvm-amd"] = \
+                    "QEMU is older than 9.1 and has no SUCCOR: build with QEMU_AMD="
         self.deadline = float(os.environ.get("DEADLINE") or "inf")
         self.rows = select_rows(series_of(self.tree), args[4:], self.under_test)
         self.again = "./mce.sh "
-        if "-m" not in options:
+        if not self.stock_l1:
             tree = f"TREE={self.tree}"
             if os.environ.get("SOURCE"):
                 tree = " ".join(f"{name}={os.environ[name]}" for name in ("SOURCE", "CONFIG")
@@ -469,7 +467,7 @@ def main():
     for number in signal.SIGTERM, signal.SIGHUP:
         signal.signal(number, end)
     try:
-        options, args = getopt.getopt(sys.argv[1:], "k:m:b:n")
+        options, args = getopt.getopt(sys.argv[1:], "k:mb:n")
         options = dict(options)
         if len(args) < (1 if "-n" in options else 4) or {"-k", "-m"} <= set(options):
             raise Mistake("usage: " + "\n".join(__doc__.strip().splitlines()[:2]))
