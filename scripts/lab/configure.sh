@@ -33,7 +33,7 @@ if [ -n "$base" ]; then
 	echo '# CONFIG_DEBUG_INFO_BTF is not set' >>"$wanted.new"
 else
 	find "$tree/kernel/configs" "$tree/arch/x86/configs" -name 'tiny*.config' | sort |
-		while read -r tiny; do cat "$tiny"; done >"$wanted.new"
+		xargs cat >"$wanted.new"
 fi
 sed 's/ # where there is one$//' "$@" >>"$wanted.new"
 # another compiler makes another configuration

@@ -13,7 +13,7 @@ tree=$(cd "$1" && pwd)
 again="lint TREE=$(basename "$(dirname "$tree")")"
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
-trap 'exit 130' INT TERM HUP
+exit_on_signals
 
 # Compile user-space programs. The hook and the KUnit suite are compiled with the kernel, and
 # grading.c by grading.sh.
@@ -61,6 +61,5 @@ done
 for f in $lab_patches; do
 	one "checkpatch --strict $f" checkpatch "$PWD/$f"
 done
-
 one "no scenario is expected to end worse when patched" scripts/check/lint/worse.py
 totals

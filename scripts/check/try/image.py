@@ -29,6 +29,19 @@ PACKERS = [
 # kernel/configs.c
 CONFIG_START = b"IKCFG_ST"
 
+# First bytes of what users mistake for a bzImage, and where they are
+OTHERS = [
+    (0, b"\x7fELF", "an ELF file, perhaps vmlinux: give arch/x86/boot/bzImage"),
+    (0, b"\x27\x05\x19\x56", "an image for U-Boot"),
+    (0, b"\xd0\x0d\xfe\xed", "an image for U-Boot"),
+    (0x38, b"ARM\x64", "a kernel for arm64, not for x86_64"),
+    (0x30, b"RISC", "a kernel for RISC-V, not for x86_64"),
+    (0x38, b"RSC\x05", "a kernel for RISC-V, not for x86_64"),
+    (0, b"!<arch>\n", "a package: give the name of Debian's package, or unpack it"),
+    (0, b"\x1f\x8b", "packed with gzip, perhaps a kernel for another architecture"),
+    (4, b"zimg", "an EFI image of another architecture"),
+]
+
 
 class NotAKernel(Exception):
     pass
@@ -51,16 +64,6 @@ def by_program(program, data):
 
 def check(image):
     """Raise NotAKernel unless @image is a bzImage for x86_64."""
-    others = [
-        (image[:4] == b"\x7fELF", "an ELF file, perhaps vmlinux: give arch/x86/boot/bzImage"),
-        (image[:4] in (b"\x27\x05\x19\x56", b"\xd0\x0d\xfe\xed"), "an image for U-Boot"),
-        (image[0x38:0x3c] == b"ARM\x64", "a kernel for arm64, not for x86_64"),
-        (image[0x30:0x34] == b"RISC" or image[0x38:0x3c] == b"RSC\x05",
-         "a kernel for RISC-V, not for x86_64"),
-        (image[:8] == b"!<arch>\n", "a package: give the name of Debian's package, or unpack it"),
-        (image[:2] == b"\x1f\x8b", "packed with gzip, perhaps a kernel for another architecture"),
-        (image[4:8] == b"zimg", "an EFI image of another architecture"),
-    ]
     if image[0x1fe:0x200] == b"\x55\xaa" and image[0x202:0x206] == b"HdrS":
         protocol, = struct.unpack_from("<H", image, 0x206)
         # XLF_KERNEL_64
@@ -69,10 +72,8 @@ def check(image):
         if len(image) < payload(image)[1]:
             raise NotAKernel("a bzImage that is cut off")
         return
-    for is_so, why in others:
-        if is_so:
-            raise NotAKernel(why)
-    raise NotAKernel("not a bzImage")
+    raise NotAKernel(next((what for at, magic, what in OTHERS if image.startswith(magic, at)),
+                          "not a bzImage"))
 
 
 def payload(image):
@@ -120,16 +121,17 @@ def main():
             image = f.read()
         check(image)
         print((version if what == "version" else config)(image), end="")
+        return 0
     except OSError as e:
-        print(f"{path}: {e.strerror}", file=sys.stderr)
-        return 2
-    except (NotAKernel, IndexError, ValueError, struct.error) as e:
-        print(f"{path}: {e if isinstance(e, NotAKernel) else 'not a bzImage'}", file=sys.stderr)
-        return 2
+        status, why = 2, e.strerror
+    except NotAKernel as e:
+        status, why = 2, e
     except NoConfig as e:
-        print(f"{path}: {e}", file=sys.stderr)
-        return 1
-    return 0
+        status, why = 1, e
+    except (IndexError, ValueError, struct.error):
+        status, why = 2, "not a bzImage"
+    print(f"{path}: {why}", file=sys.stderr)
+    return status
 
 
 if __name__ == "__main__":
