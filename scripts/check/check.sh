@@ -74,16 +74,14 @@ run_step() {
 	status=$?
 	job=
 	case $status in
+	# 4: run.py skipped everything, and printed why
+	0 | 1 | 4) return "$status" ;;
 	124 | 137)
 		if [ -n "$DEADLINE" ] && [ "$(date +%s)" -ge "$DEADLINE" ]; then
 			late "$again" ": stopped before its end"
 			return 3
 		fi
 		;;
-	esac
-	case $status in
-	# 4: run.py skipped everything, and printed why
-	0 | 1 | 4) return "$status" ;;
 	esac
 	echo "not ok - make $again: the program exited with status $status"
 	return 1

@@ -92,14 +92,12 @@ def check_ktap(ktap):
             seen += 1
 
 
-def of_this_commit(folder, commit, what):
+def of_this_commit(folder, commit, what, file="commit"):
     """The folder's results are of this commit; fails when not, if WHAT is what to run."""
-    found = read(f"{folder}/commit").strip()
-    if found == commit:
-        return True
-    if what:
+    found = read(f"{folder}/{file}").strip()
+    if found != commit and what:
         fail(f"{folder} is of {found or 'an unknown version'}, and this is {commit}: run {what}")
-    return False
+    return found == commit
 
 
 # ---- parts of the page
@@ -245,10 +243,7 @@ def main(only_check, logs, out):
     ktap = read(f"{logs}/check.ktap")
     check_ktap(ktap)
     commit = results.commit()
-    found = read(f"{logs}/check.commit").strip()
-    if found != commit:
-        fail(f"the results in {logs} are of {found or 'an unknown version'}, and this is "
-             f"{commit}: run make check again")
+    of_this_commit(logs, commit, "make check again", "check.commit")
     checked = [results.load(os.path.dirname(path))
                for path in sorted(glob.glob(f"{logs}/*/check/results.json"))
                if of_this_commit(os.path.dirname(path), commit, "make check again")]
