@@ -173,13 +173,9 @@ demo: asked first kernels lab
 		$(REPORT)/results.py table -e $(LOG)/$(TREE)/demo; exit $$status
 .PHONY: demo
 
-check: | budget deps
+check: | deps
 	@exec scripts/check/check.sh '$(CHECK)' '$(SCENARIO)'
 .PHONY: check
-
-budget:
-	@[ -z '$(BUDGET)' ] || { . scripts/lib.sh; number BUDGET 1 '$(BUDGET)'; }
-.PHONY: budget
 
 lint: $(T)/patched.bzImage $(T)/upstream $(B)/lint/sparse
 	@setpriv --pdeathsig TERM scripts/check/lint/lint.sh $(T)/unpatched; status=$$?; \

@@ -13,6 +13,9 @@
 # skipped, and the command that runs them is printed.
 set -u
 
+# shellcheck source=scripts/lib.sh
+. scripts/lib.sh
+
 trees=$1
 scenario=${2:-}
 # the part of make's command line that names the tree
@@ -21,14 +24,13 @@ selftest=tools/testing/selftests/mce
 build=$PWD/build
 results=$build/log/check.ktap
 start=${CHECK_START:-$(date +%s)}
+[ -z "${BUDGET:-}" ] || number BUDGET 1 "$BUDGET" || exit
 DEADLINE=${BUDGET:+$((start + BUDGET * 60))}
 export DEADLINE
 mkdir -p "$build/log"
 "$selftest/run.py" -n -b scripts/lab "" ${scenario:+"$scenario"} >/dev/null || exit
 
 # remove results of another version
-# shellcheck source=scripts/lib.sh
-. scripts/lib.sh
 commit=$(commit_of .)
 echo "$commit" >"$build/log/check.commit"
 for dir in "$build"/log/*/check; do

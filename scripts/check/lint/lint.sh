@@ -35,9 +35,7 @@ ast.parse(pathlib.Path(sys.argv[1]).read_bytes(), sys.argv[1])' "$1"
 c=$(git ls-files '*.c')
 py=$(git ls-files '*.py')
 user_c=$(echo "$c" | grep -v -e /hook/ -e /grading/ -e '^arch/')
-sh=$(git ls-files | while read -r f; do
-	head -n 3 "$f" | grep -q -e '^#!.*sh$' -e '^# shellcheck shell=' && echo "$f"
-done)
+sh=$(git grep -l -e '^#!.*sh$' -e '^# shellcheck shell=')
 lab_patches=$(git ls-files 'scripts/lab/*.patch')
 
 if [ -z "$c" ] || [ -z "$py" ] || [ -z "$sh" ] || [ -z "$lab_patches" ]; then
