@@ -25,12 +25,9 @@ files=$(git apply --numstat "$@" | cut -f 3 | sort -u | grep -Fxv "${new:-none}"
 
 mkdir "$work/tree"
 if [ -d "$from" ]; then
-	for file in $files MAINTAINERS; do
-		# git am reports a missing file
-		[ -e "$from/$file" ] || continue
-		mkdir -p "$work/tree/$(dirname "$file")"
-		cp "$from/$file" "$work/tree/$file"
-	done
+	# git am reports a missing file
+	printf '%s\n' "$files" MAINTAINERS |
+		rsync -r --files-from=- --ignore-missing-args "$from/" "$work/tree/"
 else
 	# shellcheck disable=SC2046 # a list of words
 	tar -xf "$from" -C "$work/tree" --strip-components=1 --wildcards --no-wildcards-match-slash \

@@ -34,7 +34,7 @@ case $for in
 list | stable | debian) ;;
 *) die "FOR=$for: it is one of list, stable, debian" ;;
 esac
-for tool in git patch perl sha256sum; do
+for tool in git perl rsync sha256sum; do
 	command -v "$tool" >/dev/null || die "no $tool: install it, or run make deps"
 done
 

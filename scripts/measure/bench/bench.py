@@ -33,6 +33,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.dont_write_bytecode = True
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent / "report")]
+import report
 import results
 from driver import (KERNELS, begin, compile_c, compile_driver, die, lines_of,
                     make_initrds, output_of, print_ktap, run, run_all, start)
@@ -275,11 +276,10 @@ def print_table(head, rows):
 
 
 def print_costs(lines):
-    words = [line.split() for line in lines if line.startswith("each ")]
-    print_table(["CPU, map, CPUs, kind", "kernel", "#MC to SIGBUS", "to memory_failure()", "in it",
-                 "after it", "of that set_mce_nospec()", "IPIs sent, received", "after it"],
-                [[" ".join(w[2:6]), w[1], *w[6:11], ", ".join(w[11:13]), ", ".join(w[13:15])]
-                 for w in words])
+    for word, _, headings, row in report.BENCH_TABLES:
+        if word == "each":
+            print_table(headings.split("|"), [row(words) for words in map(str.split, lines)
+                                              if words[0] == word])
 
 
 def print_checked(logs):
