@@ -27,7 +27,7 @@ static bool bits_about(const char *state, bool local, const char *const *questio
 	};
 
 	for (unsigned int set = 0; set < 1 << ARRAY_SIZE(flags); set++) {
-		struct sent r = { .addr = target, .addr_name = "page" };
+		struct sent r = { .addr = vm.gpa, .addr_name = "page" };
 
 		r.record.status = MCI_STATUS_VAL | MCI_STATUS_UC;
 		for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
@@ -41,7 +41,7 @@ static bool bits_about(const char *state, bool local, const char *const *questio
 			each.record.status &= ~MCI_STATUS_UC;
 			each.record.mcgstatus = 0;
 			each.misc = MISC_PAGE;
-			if (!try_record(state, &each, questions))
+			if (!try_record(state, state, &each, questions))
 				return false;
 			each.record.status |= MCI_STATUS_UC;
 			/* without MISCV, MISC is not read: one is enough */
@@ -54,7 +54,7 @@ static bool bits_about(const char *state, bool local, const char *const *questio
 					    (mcg & MCG_STATUS_LMCES && !local))
 						continue;
 					each.record.mcgstatus = mcg | MCG_STATUS_MCIP;
-					if (!try_record(state, &each, questions))
+					if (!try_record(state, state, &each, questions))
 						return false;
 				}
 			}
@@ -63,7 +63,7 @@ static bool bits_about(const char *state, bool local, const char *const *questio
 	return true;
 }
 
-bool bits(void)
+static bool bits(void)
 {
 	/* a local record makes a difference only if the page stays, or stayed, mapped */
 	static const struct {
@@ -105,36 +105,33 @@ static unsigned long address(size_t i, unsigned long cr3)
 		return zero_page;
 	if (!strcmp(addresses[i].name, "page-table"))
 		return cr3;
-	return addresses[i].addr + (strncmp(addresses[i].name, "page+", 5) ? 0 : target);
+	return addresses[i].addr + (strncmp(addresses[i].name, "page+", 5) ? 0 : vm.gpa);
 }
 
+/* The page of the top page table in use */
 static unsigned long find_cr3(void)
 {
-	const char *registers = ask_monitor("info registers");
-	const char *p = registers ? strstr(registers, "CR3=") : NULL;
-
-	return p ? strtoull(p + strlen("CR3="), NULL, 16) & ~(PAGE - 1) : 0;
+	return read_register("CR3=") & ~(PAGE - 1);
 }
 
 static bool try_addresses(const char *state, const char *const *questions)
 {
 	unsigned long cr3 = find_cr3();
 
-	for (size_t i = 0; i < ARRAY_SIZE(addresses); i++) {
-		struct sent r[] = { optional, optional, required, required };
+	for (size_t i = 0; i < 4 * ARRAY_SIZE(addresses); i++) {
+		struct sent r = {
+			.record = i & 2 ? action_required : action_optional,
+			.misc = i & 1 ? MISC_LINE : MISC_PAGE,
+			.addr = address(i / 4, cr3), .addr_name = addresses[i / 4].name,
+		};
 
-		for (size_t j = 0; j < ARRAY_SIZE(r); j++) {
-			r[j].addr = address(i, cr3);
-			r[j].addr_name = addresses[i].name;
-			r[j].misc = j & 1 ? MISC_LINE : MISC_PAGE;
-			if (!try_record(state, &r[j], questions))
-				return false;
-		}
+		if (!try_record(state, state, &r, questions))
+			return false;
 	}
 	return true;
 }
 
-bool about_addresses(void)
+static bool about_addresses(void)
 {
 	static const char *const states[] = { "idle", "user" };
 
@@ -148,7 +145,7 @@ bool about_addresses(void)
 }
 
 /* In half of them, clear or set the bits that would always be fatal. */
-bool random_ones(void)
+static bool random_ones(void)
 {
 	const char *const *questions = bring_into("user");
 	unsigned long cr3;
@@ -173,30 +170,28 @@ bool random_ones(void)
 					   codes[random() % ARRAY_SIZE(codes)];
 			r.record.mcgstatus |= MCG_STATUS_RIPV;
 		}
-		if (!try_record("user", &r, questions))
+		if (!try_record("user", "user", &r, questions))
 			return false;
 	}
 	return true;
 }
 
 /* Earlier records are part of the state here, until one kills the process. */
-bool again(void)
+static bool again(void)
 {
 	const char *const *questions = bring_into("user");
 
 	srandom(seed);
 	for (int i = 0; questions && i < AGAIN; i++) {
-		struct sent r = random() % 2 ? optional : required;
-		int cpu;
+		struct sent r = { .addr = vm.gpa, .addr_name = "page" };
 
-		r.addr = target;
-		r.addr_name = "page";
+		r.record = random() % 2 ? action_optional : action_required;
 		r.misc = random() % 2 ? MISC_PAGE : MISC_LINE;
-		if (!try_record("user", &r, questions))
+		if (!try_record("user", "user", &r, questions))
 			return false;
-		if (at_end() || !strstr(vm.told, "killed=0"))
+		if (at_end() || !strstr(vm.facts, "killed=0"))
 			questions = bring_into("user");
-		else if (!stop_in_user_mode(target, &cpu) || !save_guest("user"))
+		else if (!stop_in_user_mode() || !save_guest("user"))
 			return false;
 	}
 	return questions;
@@ -207,15 +202,26 @@ bool again(void)
 static const char *const ask_ready[] = { "<", "here", "here", NULL };
 static const char *const see_off[] = { "!", NULL };
 
+/* Send sane records about a page in the middle of memory to the guest in the state @saved. */
+static bool try_both(const char *saved, const char *state, const char *const *questions)
+{
+	struct sent r = { .misc = MISC_PAGE, .addr = RAM / 2, .addr_name = "middle" };
+
+	r.record = action_optional;
+	if (!try_record(saved, state, &r, questions))
+		return false;
+	r.record = action_required;
+	return try_record(saved, state, &r, questions);
+}
+
 /* Records at every third line that the kernel prints while it boots */
-bool boot(void)
+static bool boot(void)
 {
 	if (!load_guest("base") || !qmp("system_reset", NULL) || !qmp("cont", NULL))
 		return false;
 	vm.silent = !only;
 	for (unsigned int line = vm.lines + 3;; line = vm.lines + 3) {
-		const char *registers, *cr4, *state;
-		struct sent r[] = { optional, required };
+		unsigned long cr4;
 
 		vm.deadline_ms = now_ms() + HANG_MS;
 		while (vm.lines < line && !vm.answer[0])
@@ -225,76 +231,58 @@ bool boot(void)
 			return true;
 		if (!qmp("stop", NULL))
 			return false;
-		registers = ask_monitor("info registers");
-		cr4 = registers ? strstr(registers, "CR4=") : NULL;
-		if (!cr4)
-			return false;
+		cr4 = read_register("CR4=");
 		/* X86_CR4_MCE: without it, a machine check shuts the CPU down */
-		state = strtoul(cr4 + strlen("CR4="), NULL, 16) & 1 << 6 ? "mce" : "no-mce";
-		if (!save_guest("boot"))
+		if (!cr4 || !save_guest("boot") ||
+		    !try_both("boot", cr4 & BIT(6) ? "mce" : "no-mce", ask_ready))
 			return false;
-		for (size_t i = 0; i < ARRAY_SIZE(r); i++) {
-			r[i].addr = RAM / 2;
-			r[i].addr_name = "middle";
-			if (!try_record_in("boot", state, &r[i], ask_ready))
-				return false;
-		}
 		if (!load_guest("boot") || !qmp("cont", NULL))
 			return false;
 	}
 }
 
 /* Records at random times between the command to power off and the power-off */
-bool power_off(void)
+static bool power_off(void)
 {
 	srandom(seed);
 	for (int i = 0; i < OFF; i++) {
-		struct sent r[] = { optional, required };
-		const char *registers, *state;
+		const char *state;
 
 		if (!load_guest("base") || !qmp("cont", NULL))
 			return false;
 		vm.deadline_ms = now_ms() + HANG_MS;
-		dprintf(vm.console, "off\n");
-		while (!vm.answer[0])
-			if (!pump())
-				return false;
+		if (!ask("off", "off"))
+			return false;
 		usleep(random() % 2000);
 		if (!qmp("stop", NULL))
 			return false;
 		if (vm.powered_off)
 			continue;
-		registers = ask_monitor("info registers");
-		if (!registers)
-			return false;
 		/* the process that powers off is in user space or in the kernel */
-		state = strstr(registers, "CPL=3") ? "user" : "kernel";
-		if (!save_guest("off"))
+		state = read_register("CPL=") == 3 ? "user" : "kernel";
+		if (!save_guest("off") || !try_both("off", state, see_off))
 			return false;
-		for (size_t j = 0; j < ARRAY_SIZE(r); j++) {
-			r[j].addr = RAM / 2;
-			r[j].addr_name = "middle";
-			if (!try_record_in("off", state, &r[j], see_off))
-				return false;
-		}
 	}
 	return true;
 }
 
-bool offline(void)
+static bool offline(void)
 {
-	struct sent r[] = { optional, required, optional, required, optional };
-
 	if (!load_guest("base") || !qmp("cont", NULL) || !ask("offline", "offline 1") ||
 	    !stop_when_idle() || !save_guest("offline"))
 		return false;
-	r[4].record.mcgstatus = MCG_STATUS_MCIP;	/* no RIPV: the CPU cannot continue */
-	for (size_t i = 0; i < ARRAY_SIZE(r); i++) {
-		r[i].cpu = 1;
-		r[i].record.local = i < 2 || i == 4;
-		r[i].addr = RAM / 2;
-		r[i].addr_name = i < 2 || i == 4 ? "middle-local" : "middle-broadcast";
-		if (!try_record("offline", &r[i], ask_here))
+	for (int i = 0; i < 5; i++) {
+		bool local = i < 2 || i == 4;
+		struct sent r = {
+			.record = i & 1 ? action_required : action_optional,
+			.misc = MISC_PAGE, .cpu = 1, .addr = RAM / 2,
+			.addr_name = local ? "middle-local" : "middle-broadcast",
+		};
+
+		r.record.local = local;
+		if (i == 4)	/* no RIPV: the CPU cannot continue */
+			r.record.mcgstatus = MCG_STATUS_MCIP;
+		if (!try_record("offline", "offline", &r, ask_here))
 			return false;
 	}
 	return true;
@@ -304,22 +292,21 @@ bool offline(void)
  * Records about a DIMM while the guest unplugs it. They are not sent to a saved state, because
  * QEMU cannot load a state with other DIMMs than it has.
  */
-bool unplug(void)
+static bool unplug(void)
 {
 	if (!load_guest("base") || !qmp("cont", NULL))
 		return false;
 	srandom(seed);
 	for (int i = 0; i < UNPLUG; i++) {
-		struct sent r = optional;
+		struct sent r = { .record = action_optional, .addr_name = "dimm" };
 
 		vm.deadline_ms = now_ms() + HANG_MS;
 		if (!plug_dimm() || !begin_to_unplug_dimm())
 			return false;
 		usleep(random() % 20000);
 		r.addr = DIMM_START + random() % (DIMM_SIZE / PAGE) * PAGE;
-		r.addr_name = "dimm";
 		r.misc = random() % 2 ? MISC_PAGE : MISC_LINE;
-		forget_facts();
+		vm.facts[0] = '\0';
 		if (!send_record(&r))
 			return false;
 		wait_for_end(ask_here);
@@ -329,3 +316,16 @@ bool unplug(void)
 	}
 	return true;
 }
+
+/* fuzz.py reads the names here: those that take longest come first */
+const struct scenario fuzz_scenarios[] = {
+	{ .name = "bits", .run = bits },
+	{ .name = "address", .run = about_addresses },
+	{ .name = "random", .run = random_ones },
+	{ .name = "again", .run = again },
+	{ .name = "boot", .run = boot },
+	{ .name = "off", .run = power_off },
+	{ .name = "offline", .run = offline, .cpus = 2 },
+	{ .name = "unplug", .run = unplug },
+	{ }
+};

@@ -26,6 +26,7 @@
  *
  * Exit status: 0, 1 after an error (which is printed), 2 for bad arguments.
  */
+#include <stddef.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -34,39 +35,18 @@
 /* How long a guest may take to boot before it counts as hung */
 #define BOOT_S 120
 
-const struct sent optional = {
-	.record = { .status = MCI_STATUS_SRAO, .mcgstatus = MCG_STATUS_MCIP | MCG_STATUS_RIPV },
-	.misc = MISC_PAGE,
-};
-
-const struct sent required = {
-	.record = { .status = MCI_STATUS_SRAR,
-		    .mcgstatus = MCG_STATUS_MCIP | MCG_STATUS_RIPV | MCG_STATUS_EIPV },
-	.misc = MISC_PAGE,
-};
-
 const char *only;
 unsigned int seed;
-unsigned long zero_page, target;
-static const char *what;
+unsigned long zero_page;
 
 /* ---- one record */
 
+/* Forget what has become of the guest so far. */
 static void forget(void)
 {
-	vm.panic = false;
-	vm.oops = false;
-	vm.oops_over = false;
-	vm.warned = false;
-	vm.killed = false;
-	vm.reset = false;
-	vm.powered_off = false;
-	vm.timed_out = false;
-	vm.message[0] = '\0';
-	vm.rip[0] = '\0';
-	vm.fault[0] = '\0';
-	vm.answer[0] = '\0';
-	forget_facts();
+	const size_t from = offsetof(struct vm, answer);
+
+	memset((char *)&vm + from, 0, sizeof(vm) - from);
 }
 
 bool save_guest(const char *state)
@@ -124,7 +104,7 @@ bool at_end(void)
 void wait_for_end(const char *const *questions)
 {
 	const struct sent nowhere = {
-		.record = optional.record, .misc = MISC_PAGE, .addr = NO_MEMORY_HERE,
+		.record = action_optional, .misc = MISC_PAGE, .addr = NO_MEMORY_HERE,
 	};
 
 	/* the answer to "<" is the result of a load, which is not compared */
@@ -156,7 +136,7 @@ static const char *id_of(const struct sent *r)
 
 void print_outcome(const char *state, const struct sent *r)
 {
-	printf("fuzz: %s %s %s -> ", what, state, id_of(r));
+	printf("fuzz: %s %s %s -> ", vm.scenario->name, state, id_of(r));
 	if (vm.panic)
 		printf("panic:%s\n", vm.message);
 	else if (vm.oops)
@@ -166,7 +146,7 @@ void print_outcome(const char *state, const struct sent *r)
 	else if (vm.timed_out)
 		printf("hang\n");
 	else
-		printf("lives%s%s\n", vm.powered_off ? " off" : "", vm.told);
+		printf("lives%s%s\n", vm.powered_off ? " off" : "", vm.facts);
 	fflush(stdout);
 }
 
@@ -174,8 +154,8 @@ void print_outcome(const char *state, const struct sent *r)
  * Send @r to the guest in the saved state @saved, ask all of @questions, and print the outcome,
  * with @state as the name of the state.
  */
-bool try_record_in(const char *saved, const char *state, const struct sent *r,
-		   const char *const *questions)
+bool try_record(const char *saved, const char *state, const struct sent *r,
+		const char *const *questions)
 {
 	if (only && strcmp(only, id_of(r)))
 		return true;
@@ -192,70 +172,19 @@ bool try_record_in(const char *saved, const char *state, const struct sent *r,
 	return !vm.lab_error;
 }
 
-bool try_record(const char *state, const struct sent *r, const char *const *questions)
-{
-	return try_record_in(state, state, r, questions);
-}
-
 /* ---- the states that a guest can be in */
+
+static bool is_idle(const char *registers)
+{
+	const char *halted = after(registers, "HLT=");
+
+	return halted && *halted == '1';
+}
 
 /* Stop the guest when its first CPU is idle. */
 bool stop_when_idle(void)
 {
-	for (;;) {
-		const char *registers;
-
-		if (!qmp("stop", NULL))
-			return false;
-		registers = ask_monitor("info registers");
-		if (!registers)
-			return false;
-		if (strstr(registers, "HLT=1"))
-			return true;
-		if (!qmp("cont", NULL))
-			return false;
-	}
-}
-
-/* Stop the guest while a process that asked for an early SIGBUS spins in user mode. */
-static bool stop_in_target(void)
-{
-	int cpu;
-
-	if (!ask("target", "target"))
-		return false;
-	target = answered("gpa=");
-	return stop_in_user_mode(target, &cpu);
-}
-
-/*
- * Stop the guest while its kernel loads from the page, by an instruction that has a fixup. In
- * an unpatched kernel the page is not in the direct map, and the fixup may have run already.
- * Then *@spins is false.
- */
-static bool stop_in_load(bool *spins)
-{
-	const char *registers;
-	char r15[32];
-
-	snprintf(r15, sizeof(r15), "R15=%016lx", target);
-	vm.answer[0] = '\0';
-	dprintf(vm.console, "hook spin=%#lx\n", target);
-	for (;;) {
-		*spins = false;
-		if (!strncmp(vm.answer, "stray ", 6))
-			return stop_when_idle();
-		if (!qmp("stop", NULL))
-			return false;
-		registers = ask_monitor("info registers");
-		if (!registers)
-			return false;
-		*spins = true;
-		if (strstr(registers, r15) && strstr(registers, "CPL=0"))
-			return true;
-		if (!qmp("cont", NULL))
-			return false;
-	}
+	return stop_when(is_idle);
 }
 
 const char *const ask_here[] = { "here", "here", NULL };
@@ -269,41 +198,36 @@ static const char *const after_load[] = { "<", "here", "here", NULL };
 const char *const *bring_into(const char *state)
 {
 	const char *const *questions = ask_here;
-	bool there = load_guest("base") && qmp("cont", NULL), spins = false;
+	bool there = load_guest("base") && qmp("cont", NULL);
 
 	vm.prefix = NULL;
 	if (there && !strcmp(state, "user")) {
-		there = stop_in_target();
+		/* a process that asked for an early SIGBUS spins */
+		there = ask("target", "target") && stop_in_user_mode();
 		questions = ask_hit;
 	} else if (there) {
-		there = ask("map", "map %#llx anon early", ABOVE_4K_MAP);
-		target = answered("gpa=");
+		there = map_page("anon early");
 	}
 	if (there && !strcmp(state, "idle"))
 		there = stop_when_idle();
 	if (there && !strcmp(state, "load"))
-		there = inject(0, optional.record, target, MISC_PAGE) && ask("sigbus", "wait") &&
-			wait_until_records_handled();
+		there = report_optional(MISC_PAGE);
 	if (there && !strncmp(state, "load", strlen("load"))) {
-		there = stop_in_load(&spins);
-		questions = spins ? after_load : ask_here;
+		/*
+		 * The kernel loads from the page, by an instruction that has a fixup. In an
+		 * unpatched kernel the page is not in the direct map, and the fixup may have run
+		 * already.
+		 */
+		there = stop_in_kernel_load();
+		if (!vm.answer[0])
+			questions = after_load;
+		else
+			there = there && stop_when_idle();
 	}
 	return there && save_guest(state) ? questions : NULL;
 }
 
 /* ---- the program */
-
-/* fuzz.py reads the names here: those that take longest come first */
-static const struct scenario all[] = {
-	{ .name = "bits", .run = bits },
-	{ .name = "address", .run = about_addresses },
-	{ .name = "random", .run = random_ones },
-	{ .name = "again", .run = again },
-	{ .name = "boot", .run = boot },
-	{ .name = "off", .run = power_off },
-	{ .name = "offline", .run = offline, .cpus = 2 },
-	{ .name = "unplug", .run = unplug },
-};
 
 static const struct scenario *scenario;
 
@@ -321,60 +245,37 @@ static void bad_arguments(void)
 	fputs("usage: fuzz [-v RECORD] -d DISK -s SEED -k KERNEL -i INITRD -z ZERO WHAT\n",
 	      stderr);
 	fputs("what:", stderr);
-	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
-		fprintf(stderr, " %s", all[i].name);
+	for (scenario = fuzz_scenarios; scenario->name; scenario++)
+		fprintf(stderr, " %s", scenario->name);
 	fputc('\n', stderr);
 	exit(2);
 }
 
 int main(int argc, char **argv)
 {
-	const char *kernel = NULL, *initrd = NULL, *disk = NULL;
+	const char *option[128] = { NULL };
 	char drive[256];
-	const char *args[7] = { "-accel", "tcg", "-machine", "q35,memory-backend=ram" };
+	const char *const args[] = {
+		"-accel", "tcg", "-machine", "q35,memory-backend=ram", "-drive", drive, NULL,
+	};
 	struct machine machine = {
 		.name = "fuzz", .qemu = "qemu-system-x86_64", .args = args,
 		.cpu = "Haswell-noTSX,vendor=GenuineIntel", .ram_mb = RAM / MB, .local = true,
 	};
-	struct scenario s = { 0 };
-	int opt;
+	struct scenario s;
 
-	while ((opt = getopt(argc, argv, "v:d:s:k:i:z:")) != -1) {
-		switch (opt) {
-		case 'v':
-			only = optarg;
-			break;
-		case 'd':
-			disk = optarg;
-			break;
-		case 's':
-			seed = strtoul(optarg, NULL, 10);
-			break;
-		case 'k':
-			kernel = optarg;
-			break;
-		case 'i':
-			initrd = optarg;
-			break;
-		case 'z':
-			zero_page = strtoull(optarg, NULL, 0);
-			break;
-		default:
-			bad_arguments();
-		}
-	}
-	for (size_t i = 0; optind == argc - 1 && i < ARRAY_SIZE(all); i++)
-		if (!strcmp(argv[optind], all[i].name))
-			scenario = &all[i];
-	if (!scenario || !disk || !kernel || !initrd)
+	if (!parse_options(argc, argv, "v:d:s:k:i:z:", option) || !option['d'])
 		bad_arguments();
-	args[4] = "-drive";
-	args[5] = drive;
-	snprintf(drive, sizeof(drive), "if=none,format=qcow2,cache=unsafe,file=%s", disk);
+	for (scenario = fuzz_scenarios; strcmp(argv[optind], scenario->name); scenario++)
+		if (!scenario[1].name)
+			bad_arguments();
+	only = option['v'];
+	seed = option['s'] ? strtoul(option['s'], NULL, 10) : 0;
+	zero_page = option['z'] ? strtoul(option['z'], NULL, 0) : 0;
+	snprintf(drive, sizeof(drive), "if=none,format=qcow2,cache=unsafe,file=%s", option['d']);
 	s = *scenario;
 	s.run = run;
 	/* panic=0: no reboot after a panic; loglevel=7: "boot" counts lines */
 	s.kernel_args = "panic=0 loglevel=7";
-	what = s.name;
-	return run_scenario(&machine, &s, kernel, initrd, BOOT_S);
+	return run_scenario(&machine, &s, option['k'], option['i'], BOOT_S);
 }

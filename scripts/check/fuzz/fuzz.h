@@ -19,10 +19,9 @@ struct sent {
 
 /* ---- fuzz.c */
 
-extern const struct sent optional, required;
 extern const char *only;
 extern unsigned int seed;
-extern unsigned long zero_page, target;
+extern unsigned long zero_page;
 extern const char *const ask_here[];
 
 bool save_guest(const char *state);
@@ -31,21 +30,13 @@ bool send_record(const struct sent *r);
 bool at_end(void);
 void wait_for_end(const char *const *questions);
 void print_outcome(const char *state, const struct sent *r);
-bool try_record_in(const char *saved, const char *state, const struct sent *r,
-		   const char *const *questions);
-bool try_record(const char *state, const struct sent *r, const char *const *questions);
+bool try_record(const char *saved, const char *state, const struct sent *r,
+		const char *const *questions);
 bool stop_when_idle(void);
 const char *const *bring_into(const char *state);
 
 /* ---- fuzz-records.c */
 
-bool bits(void);
-bool about_addresses(void);
-bool random_ones(void);
-bool again(void);
-bool boot(void);
-bool power_off(void);
-bool offline(void);
-bool unplug(void);
+extern const struct scenario fuzz_scenarios[];	/* ends with an empty row */
 
 #endif

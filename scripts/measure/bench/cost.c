@@ -36,39 +36,27 @@
 /* away from the hook module, whose pages have other permissions in the direct map */
 #define WALK_START (GROWTH_START + 4096 * MB)
 
+static bool are_idle(const char *registers)
+{
+	return !strstr(registers, "HLT=0");
+}
+
 /* Stop the guest when all of its CPUs are idle. */
 static bool stop_when_idle(void)
 {
-	for (;;) {
-		const char *registers, *p;
-		bool idle = true;
-
-		if (!qmp("stop", NULL))
-			return false;
-		registers = ask_monitor("info registers -a");
-		if (!registers)
-			return false;
-		for (p = registers; (p = strstr(p, "HLT=")); p++)
-			idle &= p[strlen("HLT=")] == '1';
-		if (idle)
-			return true;
-		if (!qmp("cont", NULL))
-			return false;
-	}
+	return stop_when(are_idle);
 }
 
 static bool one_record(bool optional)
 {
-	unsigned long gpa;
-
-	if (!map_victim_page_above(ABOVE_4G, optional ? "anon early" : "anon", &gpa))
+	if (!ask("map", "map %#lx %s", ABOVE_4G, optional ? "anon early" : "anon"))
 		return false;
 	if (!optional)
-		return report_required(gpa, MISC_PAGE) && ask("gone", "leave");
+		return report_required(MISC_PAGE) && ask("gone", "leave");
 	/* the victim sleeps until the SIGBUS */
 	vm.answer[0] = '\0';
 	dprintf(vm.console, "wait\n");
-	return stop_when_idle() && inject(0, action_optional, gpa, MISC_PAGE) &&
+	return stop_when_idle() && inject(0, action_optional, vm.gpa, MISC_PAGE) &&
 	       qmp("cont", NULL) && wait_for_answer("sigbus") && ask("gone", "leave");
 }
 
@@ -83,19 +71,22 @@ static bool run_each(void)
 	return true;
 }
 
-static bool read_interrupts(unsigned long *tlb, unsigned long *call, unsigned long *mce)
+struct interrupts {
+	unsigned long tlb, call, mce;
+};
+
+static bool read_interrupts(struct interrupts *count)
 {
 	if (!ask("interrupts", "interrupts"))
 		return false;
-	*tlb = answered("tlb=");
-	*call = answered("call=");
-	*mce = answered("mce=");
+	*count = (struct interrupts){ answered("tlb="), answered("call="), answered("mce=") };
 	return true;
 }
 
 static bool run_growth(void)
 {
-	unsigned long large, huge, holes, tlb, call, mce, tlb_now, call_now, mce_now;
+	unsigned long large, huge, holes;
+	struct interrupts before, now;
 
 	vm.prefix = NULL;
 	if (!ask("quiet", "quiet") || !ask("tables", "tables 0"))
@@ -103,7 +94,7 @@ static bool run_growth(void)
 	large = answered("2m=");
 	huge = answered("1g=");
 	holes = answered("holes=");
-	if (!read_interrupts(&tlb, &call, &mce) || !stop_when_idle())
+	if (!read_interrupts(&before) || !stop_when_idle())
 		return false;
 	for (unsigned long n = 1, next = 1; n <= LAST_PAGES; n++) {
 		unsigned long lost_large, lost_huge;
@@ -119,18 +110,18 @@ static bool run_growth(void)
 		if (n != next)
 			continue;
 		next *= 8;
-		if (!qmp("cont", NULL) || !read_interrupts(&tlb_now, &call_now, &mce_now) ||
-		    !ask("tables", "tables 0") || !stop_when_idle())
+		if (!qmp("cont", NULL) || !read_interrupts(&now) || !ask("tables", "tables 0") ||
+		    !stop_when_idle())
 			return false;
 		lost_huge = huge - answered("1g=");
 		lost_large = large + lost_huge * 512 - answered("2m=");
 		/* a split replaces one entry by a page of 512 entries */
 		say("growth: %lu %lu %lu %lu %lu %lu %lu %lu", n, lost_large, lost_huge,
-		    lost_large + lost_huge, answered("holes=") - holes, tlb_now - tlb,
-		    call_now - call, mce_now - mce);
+		    lost_large + lost_huge, answered("holes=") - holes,
+		    now.tlb - before.tlb, now.call - before.call, now.mce - before.mce);
 	}
 	if (!qmp("cont", NULL) || !ask("console", "console 7") || !ask("map", "map 0 anon") ||
-	    !ask("walk", "hook walk=%#llx", WALK_START))
+	    !ask("walk", "hook walk=%#lx", WALK_START))
 		return false;
 	say("walk: %lu %lu %lu %lu %lu", answered("pages="),
 	    answered("l4="), answered("l3="), answered("l2="), answered("l1="));
@@ -146,10 +137,8 @@ static void bad_arguments(void)
 
 int main(int argc, char **argv)
 {
-	const char *kernel = NULL, *initrd = NULL, *plugin = NULL;
-	bool huge = false, bare = false;
+	const char *option[128] = { NULL };
 	struct scenario s = { .cpus = 1 };
-	int opt, limit = 0;
 	char cpu[128];
 	const char *args[9] = { "-accel", "tcg", "-machine", "q35,memory-backend=ram" };
 	struct machine machine = {
@@ -157,49 +146,24 @@ int main(int argc, char **argv)
 		.local = true,
 	};
 
-	while ((opt = getopt(argc, argv, "1bc:l:k:i:p:")) != -1) {
-		switch (opt) {
-		case '1':
-			huge = true;
-			break;
-		case 'b':
-			bare = true;
-			break;
-		case 'c':
-			s.cpus = atoi(optarg);
-			break;
-		case 'l':
-			limit = atoi(optarg);
-			break;
-		case 'k':
-			kernel = optarg;
-			break;
-		case 'i':
-			initrd = optarg;
-			break;
-		case 'p':
-			plugin = optarg;
-			break;
-		default:
-			bad_arguments();
-		}
-	}
-	if (optind == argc - 1 && !strcmp(argv[optind], "each"))
-		s.run = run_each;
-	else if (optind == argc - 1 && !strcmp(argv[optind], "growth"))
-		s.run = run_growth;
-	if (!s.run || s.cpus < 1 || s.cpus > 4 || !kernel || !initrd)
+	if (!parse_options(argc, argv, "1bc:l:k:i:p:", option))
 		bad_arguments();
-	if (plugin) {
+	s.name = argv[optind];
+	s.run = !strcmp(s.name, "each") ? run_each : !strcmp(s.name, "growth") ? run_growth : NULL;
+	s.ram_mb = s.run == run_each ? 3072 : 10752;
+	if (option['c'])
+		s.cpus = atoi(option['c']);
+	if (!s.run || s.cpus < 1 || s.cpus > 4)
+		bad_arguments();
+	if (option['p']) {
 		args[4] = "-icount";
 		args[5] = "shift=0,sleep=off";
 		args[6] = "-plugin";
-		args[7] = plugin;
+		args[7] = option['p'];
 		machine.starving = s.cpus > 1;
 	}
-	s.name = argv[optind];
-	s.ram_mb = s.run == run_each ? 3072 : 10752;
 	snprintf(cpu, sizeof(cpu), "Haswell-noTSX,vendor=GenuineIntel%s%s",
-		 huge ? ",+pdpe1gb" : "", bare ? ",-hypervisor" : "");
-	return run_scenario(&machine, &s, kernel, initrd, limit);
+		 option['1'] ? ",+pdpe1gb" : "", option['b'] ? ",-hypervisor" : "");
+	return run_scenario(&machine, &s, option['k'], option['i'],
+			    option['l'] ? atoi(option['l']) : 0);
 }

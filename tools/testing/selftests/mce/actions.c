@@ -47,15 +47,13 @@ enum { OST_SUCCESS = 0, OST_EJECT_IN_PROGRESS = 0x84 };
 
 static bool in_l1(void)
 {
-	char line[4096] = "";
+	char line[4096];
 	FILE *f = fopen("/proc/cmdline", "r");
+	bool lab = f && fgets(line, sizeof(line), f) && strstr(line, "mce_lab=l1");
 
-	if (f) {
-		if (!fgets(line, sizeof(line), f))
-			line[0] = '\0';
+	if (f)
 		fclose(f);
-	}
-	return strstr(line, "mce_lab=l1");
+	return lab;
 }
 
 static void sigbus_in_child(int sig)
@@ -64,8 +62,17 @@ static void sigbus_in_child(int sig)
 	_exit(0);
 }
 
-/* Put real poison into the guest's page at @gpa, by the file that backs it. */
-bool poison_page(uint64_t gpa)
+/*
+ * Have a victim map a page of @kind (map in kinds.c) above the 4K pages of the direct map. vm.gpa
+ * becomes its address.
+ */
+bool map_page(const char *kind)
+{
+	return ask("map", "map %#lx %s", ABOVE_4K_MAP, kind);
+}
+
+/* Put real poison into the guest's page at vm.gpa, by the file that backs it. */
+bool poison_page(void)
 {
 	int status = 0;
 	pid_t pid;
@@ -76,7 +83,7 @@ bool poison_page(uint64_t gpa)
 	pid = fork();
 	if (!pid) {
 		/* the offset in the file is the gpa, as all RAM is below 2 GB */
-		char *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, vm.ram, gpa);
+		char *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, vm.ram, vm.gpa);
 
 		if (p == MAP_FAILED)
 			_exit(errno);
@@ -87,9 +94,9 @@ bool poison_page(uint64_t gpa)
 	if (pid < 0 || waitpid(pid, &status, 0) < 0)
 		return lab_error("child for MADV_HWPOISON: %s", strerror(errno));
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
-		return lab_error("MADV_HWPOISON of gpa %#llx: %s", (unsigned long long)gpa,
+		return lab_error("MADV_HWPOISON of gpa %#lx: %s", vm.gpa,
 			      WIFEXITED(status) ? strerror(WEXITSTATUS(status)) : "child died");
-	say("poisoned gpa=%#llx", (unsigned long long)gpa);
+	say("poisoned gpa=%#lx", vm.gpa);
 	return true;
 }
 
@@ -98,7 +105,7 @@ bool poison_page(uint64_t gpa)
  * address: MISC_PAGE or MISC_LINE. A record that is not local goes to all CPUs, as on Intel
  * machines without LMCE. The other CPUs find nothing in their banks.
  */
-bool inject(int cpu, struct record record, uint64_t gpa, uint64_t misc)
+bool inject(int cpu, struct record record, unsigned long gpa, unsigned long misc)
 {
 	const char *reply;
 
@@ -108,14 +115,10 @@ bool inject(int cpu, struct record record, uint64_t gpa, uint64_t misc)
 	}
 	vm.step = "inject";
 	if (!vm.silent)
-		say("injects status=%#llx mcgstatus=%#llx gpa=%#llx misc=%#llx on cpu %d",
-		    (unsigned long long)record.status, (unsigned long long)record.mcgstatus,
-		    (unsigned long long)gpa, (unsigned long long)misc, cpu);
-	reply = ask_monitor("mce %s%d %d %#llx %#llx %#llx %#llx",
-			    record.local ? "" : "-b ", cpu, MCE_BANK,
-			    (unsigned long long)record.status,
-			    (unsigned long long)record.mcgstatus,
-			    (unsigned long long)gpa, (unsigned long long)misc);
+		say("injects status=%#lx mcgstatus=%#lx gpa=%#lx misc=%#lx on cpu %d",
+		    record.status, record.mcgstatus, gpa, misc, cpu);
+	reply = ask_monitor("mce %s%d %d %#lx %#lx %#lx %#lx", record.local ? "" : "-b ", cpu,
+			    MCE_BANK, record.status, record.mcgstatus, gpa, misc);
 	if (reply && reply[0])
 		return lab_error("QEMU's mce command: %s", reply);
 	return reply;
@@ -127,30 +130,22 @@ struct record optional_record(void)
 	return vm.amd ? deferred_error : action_optional;
 }
 
-/*
- * Find the CPU on which the victim spins in user mode. @registers are those of all CPUs.
- * The victim has the address of its page, @gpa, in R15 (victim.c). Returns -1 if no CPU runs
- * it.
- */
-static int cpu_of_spinning(const char *registers, uint64_t gpa)
+/* The value of a register of the guest's first CPU, 0 on failure. @name is as in "CR3=". */
+unsigned long read_register(const char *name)
 {
-	const char *of_cpu = registers;
-	char r15[32];
+	const char *registers = ask_monitor("info registers");
+	const char *value = registers ? after(registers, name) : NULL;
 
-	snprintf(r15, sizeof(r15), "R15=%016llx", (unsigned long long)gpa);
-	while (of_cpu) {
-		const char *next = strstr(of_cpu + 1, "CPU#");
-		const char *user = strstr(of_cpu, "CPL=3"), *spins = strstr(of_cpu, r15);
-
-		if (user && spins && (!next || (user < next && spins < next)))
-			return strncmp(of_cpu, "CPU#", 4) ? 0 : atoi(of_cpu + 4);
-		of_cpu = next;
-	}
-	return -1;
+	if (registers && !value)
+		lab_error("no %s in QEMU's registers", name);
+	return value ? strtoul(value, NULL, 16) : 0;
 }
 
-/* Stop the guest while the victim spins in user mode, on *@cpu. */
-bool stop_in_user_mode(uint64_t gpa, int *cpu)
+/*
+ * Stop the guest when it is @there, which gets the registers of all its CPUs as QEMU prints
+ * them.
+ */
+bool stop_when(bool (*there)(const char *registers))
 {
 	for (;;) {
 		const char *registers;
@@ -160,8 +155,7 @@ bool stop_in_user_mode(uint64_t gpa, int *cpu)
 		registers = ask_monitor("info registers -a");
 		if (!registers)
 			return false;
-		*cpu = cpu_of_spinning(registers, gpa);
-		if (*cpu >= 0)
+		if (there(registers))
 			return true;
 		if (!qmp("cont", NULL))
 			return false;
@@ -169,45 +163,60 @@ bool stop_in_user_mode(uint64_t gpa, int *cpu)
 }
 
 /*
- * Have the hook load from @gpa through the direct map, over and over, and stop the guest in
- * that load. The page must be mapped.
+ * Find the CPU that spins at the privilege level @cpl with vm.gpa in R15: the victim does
+ * (victim.c), and the hook. Returns -1 if none does.
  */
-bool stop_in_kernel_load(uint64_t gpa)
+static int spinning_cpu(const char *registers, int cpl)
 {
+	const char *at, *next;
 	char r15[32];
+	int cpu = 0;
 
-	snprintf(r15, sizeof(r15), "R15=%016llx", (unsigned long long)gpa);
+	snprintf(r15, sizeof(r15), "R15=%016lx", vm.gpa);
+	for (at = registers; (at = strstr(at, r15)); at++) {
+		/* QEMU prints the level of a CPU after its R15 */
+		const char *level = after(at, "CPL=");
+
+		if (!level || atoi(level) != cpl)
+			continue;
+		for (next = registers; (next = after(next, "CPU#")) && next < at;)
+			cpu = atoi(next);
+		return cpu;
+	}
+	return -1;
+}
+
+static int victim_cpu;	/* where the victim was when it was stopped */
+
+static bool is_in_user_mode(const char *registers)
+{
+	victim_cpu = spinning_cpu(registers, 3);
+	return victim_cpu >= 0;
+}
+
+/* Stop the guest while the victim spins in user mode. */
+bool stop_in_user_mode(void)
+{
+	return stop_when(is_in_user_mode);
+}
+
+static bool is_in_kernel_load(const char *registers)
+{
+	return vm.answer[0] || spinning_cpu(registers, 0) >= 0;
+}
+
+/*
+ * Have the hook load from vm.gpa through the direct map, over and over, and stop the guest in
+ * that load. If the page is not mapped, the hook ends: then its answer is in vm.answer.
+ */
+bool stop_in_kernel_load(void)
+{
 	vm.answer[0] = '\0';
 	vm.step = "spin";
-	say("asks: hook spin=%#llx", (unsigned long long)gpa);
-	dprintf(vm.console, "hook spin=%#llx\n", (unsigned long long)gpa);
-	for (;;) {
-		const char *registers;
-
-		if (vm.answer[0])
-			return lab_error("the hook ended before it was stopped: %s", vm.answer);
-		if (!qmp("stop", NULL))
-			return false;
-		registers = ask_monitor("info registers");
-		if (!registers)
-			return false;
-		if (strstr(registers, r15) && strstr(registers, "CPL=0"))
-			return true;
-		if (!qmp("cont", NULL))
-			return false;
-	}
-}
-
-/*
- * An action required record is fatal if the CPU is in the kernel, even in a timer tick. So
- * stop the guest in user mode first.
- */
-static bool inject_in_user_mode(struct record record, uint64_t gpa, uint64_t misc)
-{
-	int cpu;
-
-	return stop_in_user_mode(gpa, &cpu) && inject(cpu, record, gpa, misc) &&
-	       qmp("cont", NULL);
+	if (!vm.silent)
+		say("asks: hook spin=%#lx", vm.gpa);
+	dprintf(vm.console, "hook spin=%#lx\n", vm.gpa);
+	return stop_when(is_in_kernel_load);
 }
 
 /*
@@ -224,23 +233,21 @@ bool wait_until_records_handled(void)
 }
 
 /*
- * Have QEMU walk the guest's page tables to @gpa in the direct map. The fact @name becomes
+ * Have QEMU walk the guest's page tables to vm.gpa in the direct map. The fact @name becomes
  * "mapped" or "unmapped".
  */
-bool look_at_direct_map(const char *name, uint64_t gpa)
+bool look_at_direct_map(const char *name)
 {
-	const char *reply = ask_monitor("gva2gpa %#llx", (unsigned long long)(DIRECT_MAP + gpa));
-	unsigned long long found;
+	const char *reply = ask_monitor("gva2gpa %#lx", DIRECT_MAP + vm.gpa);
+	unsigned long found;
 
 	if (!reply)
 		return false;
-	say("direct map at gpa=%#llx: %s", (unsigned long long)gpa, reply);
-	if (!strncmp(reply, "Unmapped", 8))
-		fact(name, "unmapped");
-	else if (sscanf(reply, "gpa: %llx", &found) == 1 && found == gpa)
-		fact(name, "mapped");
-	else
+	say("direct map at gpa=%#lx: %s", vm.gpa, reply);
+	vm.mapped = sscanf(reply, "gpa: %lx", &found) == 1 && found == vm.gpa;
+	if (!vm.mapped && strncmp(reply, "Unmapped", 8))
 		return lab_error("QEMU's gva2gpa command: %s", reply);
+	fact(name, vm.mapped ? "mapped" : "unmapped");
 	return true;
 }
 
@@ -267,9 +274,9 @@ bool plug_dimm(void)
 
 	vm.step = "plug";
 	snprintf(backend, sizeof(backend),
-		 "{\"qom-type\":\"memory-backend-ram\",\"id\":\"mem1\",\"size\":%llu}", DIMM_SIZE);
+		 "{\"qom-type\":\"memory-backend-ram\",\"id\":\"mem1\",\"size\":%lu}", DIMM_SIZE);
 	snprintf(dimm, sizeof(dimm),
-		 "{\"driver\":\"pc-dimm\",\"id\":\"dimm1\",\"memdev\":\"mem1\",\"addr\":%llu}",
+		 "{\"driver\":\"pc-dimm\",\"id\":\"dimm1\",\"memdev\":\"mem1\",\"addr\":%lu}",
 		 DIMM_START);
 	vm.ost_source = 0;
 	return qmp("object-add", backend) && qmp("device_add", dimm) &&
@@ -289,20 +296,6 @@ bool finish_unplugging_dimm(void)
 	       qmp("object-del", "{\"id\":\"mem1\"}");
 }
 
-/* Have a victim map a page of @kind at or above @min. Its address goes to *@gpa. */
-bool map_victim_page_above(uint64_t min, const char *kind, uint64_t *gpa)
-{
-	if (!ask("map", "map %#llx %s", (unsigned long long)min, kind))
-		return false;
-	*gpa = answered("gpa=");
-	return true;
-}
-
-bool map_victim_page(const char *kind, uint64_t *gpa)
-{
-	return map_victim_page_above(ABOVE_4K_MAP, kind, gpa);
-}
-
 /* Return whether the newest answer is a SIGBUS with @code_lsb about the victim's page. */
 bool is_sigbus(const char *code_lsb)
 {
@@ -310,38 +303,42 @@ bool is_sigbus(const char *code_lsb)
 }
 
 /*
- * Send an action optional record, and do not wait for a SIGBUS. Wait only until the page
- * counts as corrupted: an AMD guest's bank holds one record until it is polled, and
+ * Send an action optional record for the page, and do not wait for a SIGBUS. Wait only until the
+ * page counts as corrupted: an AMD guest's bank holds one record until it is polled, and
  * wait_until_records_handled() sends another.
  */
-bool report_quietly(uint64_t gpa, uint64_t misc)
+bool report_quietly(unsigned long misc)
 {
 	const char *prefix = vm.prefix;
 	bool done;
 
 	vm.prefix = NULL;
 	done = ask("corrupted", "corrupted 0") &&
-	       inject(0, optional_record(), gpa, misc) &&
-	       ask("corrupted", "corrupted %llu",
-		   (unsigned long long)answered("kb=") + PAGE / 1024) &&
+	       inject(0, optional_record(), vm.gpa, misc) &&
+	       ask("corrupted", "corrupted %lu", answered("kb=") + PAGE / 1024) &&
 	       wait_until_records_handled();
 	vm.prefix = prefix;
 	return done;
 }
 
-/* Send an action optional record for the victim's page, and wait until it is handled. */
-bool report_optional(uint64_t gpa, uint64_t misc)
+/* Send an action optional record for the page, and wait until it is handled. */
+bool report_optional(unsigned long misc)
 {
-	return inject(0, optional_record(), gpa, misc) && ask("sigbus", "wait") &&
+	return inject(0, optional_record(), vm.gpa, misc) && ask("sigbus", "wait") &&
 	       wait_until_records_handled();
 }
 
-/* Send an action required record while the victim is in user mode. */
-bool report_required(uint64_t gpa, uint64_t misc)
+/*
+ * Send an action required record while the victim is in user mode. It is fatal if the CPU is in
+ * the kernel, even in a timer tick, so stop the guest first.
+ */
+bool report_required(unsigned long misc)
 {
+	struct record record = vm.amd ? amd_required : action_required;
+
 	if (!ask("spinning", "spin"))
 		return false;
 	vm.answer[0] = '\0';
-	return inject_in_user_mode(vm.amd ? amd_required : action_required, gpa, misc) &&
-	       wait_for_answer("sigbus");
+	return stop_in_user_mode() && inject(victim_cpu, record, vm.gpa, misc) &&
+	       qmp("cont", NULL) && wait_for_answer("sigbus");
 }

@@ -5,9 +5,12 @@
  */
 #include <stdlib.h>
 
-#include <json-c/json.h>
-
 #include "vmm.h"
+
+static bool starts_with(const char *text, const char *start)
+{
+	return !strncmp(text, start, strlen(start));
+}
 
 /*
  * Copy @from up to any of @stop, unless @to is set: the first message is the cause, and later
@@ -29,40 +32,20 @@ static void copy_word(char *to, size_t size, const char *from, const char *stop)
 			*c = '_';
 }
 
-/* All values are strings. A repeated key gets an array of all its values. */
+/* Return what follows @label in @text, or NULL if @label is not there. */
+const char *after(const char *text, const char *label)
+{
+	const char *p = strstr(text, label);
+
+	return p ? p + strlen(label) : NULL;
+}
+
 void add_fact(const char *key)
 {
-	struct json_object *known, *value, *all;
-	size_t len = strlen(vm.told);
+	size_t len = strlen(vm.facts), left = sizeof(vm.facts) - len;
 
-	snprintf(vm.told + len, sizeof(vm.told) - len, " %s=%s", key, vm.value);
-	value = json_object_new_string(vm.value);
-	if (!json_object_object_get_ex(vm.facts, key, &known)) {
-		json_object_object_add(vm.facts, key, value);
-	} else if (json_object_is_type(known, json_type_array)) {
-		json_object_array_add(known, value);
-	} else {
-		all = json_object_new_array();
-		json_object_array_add(all, json_object_get(known));
-		json_object_array_add(all, value);
-		json_object_object_add(vm.facts, key, all);
-	}
-}
-
-/* Return whether the only value of the fact @key is @value. */
-bool is_fact(const char *key, const char *value)
-{
-	struct json_object *known;
-
-	return json_object_object_get_ex(vm.facts, key, &known) &&
-	       !strcmp(json_object_get_string(known), value);
-}
-
-void forget_facts(void)
-{
-	json_object_put(vm.facts);
-	vm.facts = json_object_new_object();
-	vm.told[0] = '\0';
+	if ((size_t)snprintf(vm.facts + len, left, " %s=%s", key, vm.value) >= left)
+		lab_error("too many facts, at %s", key);
 }
 
 /*
@@ -98,18 +81,16 @@ void read_console_line(const char *line)
 	vm.lines++;
 	if (!vm.silent) {
 		/* only the driver prints a verdict */
-		printf("%s%s\n", strncmp(line, "vmm: ", strlen("vmm: ")) ? "" : "guest: ", line);
+		printf("%s%s\n", starts_with(line, "vmm: ") ? "guest: " : "", line);
 		fflush(stdout);
 	}
 
-	p = strstr(line, "mce-guest: ");
+	p = after(line, "mce-guest: ");
 	if (p) {
-		p += strlen("mce-guest: ");
 		snprintf(vm.answer, sizeof(vm.answer), "%s", p);
-		vm.came |= vm.awaited && !strncmp(p, vm.awaited, strlen(vm.awaited));
+		vm.came |= vm.awaited && starts_with(p, vm.awaited);
 		keep_facts(p);
-		if (!strncmp(p, "victim killed=", strlen("victim killed=")))
-			vm.killed = true;
+		vm.killed |= starts_with(p, "victim killed=");
 		return;
 	}
 
@@ -118,23 +99,22 @@ void read_console_line(const char *line)
 	    strstr(line, ": recovery action for non struct page pfn"))
 		vm.outside = true;
 
-	p = strstr(line, "Kernel panic - not syncing: ");
+	p = after(line, "Kernel panic - not syncing: ");
 	if (p) {
 		vm.panic = true;
 		/* a machine check has printed its reason before */
-		copy_word(vm.message, sizeof(vm.message),
-			  p + strlen("Kernel panic - not syncing: "), "\r\n");
+		copy_word(vm.message, sizeof(vm.message), p, "\r\n");
 	}
-	p = strstr(line, "Machine check: ");
+	p = after(line, "Machine check: ");
 	if (p && strstr(line, "[Hardware Error]"))
-		copy_word(vm.message, sizeof(vm.message), p + strlen("Machine check: "), "\r\n");
-	p = strstr(line, "BUG: ");
+		copy_word(vm.message, sizeof(vm.message), p, "\r\n");
+	p = after(line, "BUG: ");
 	if (p) {
 		vm.oops = true;
-		copy_word(vm.message, sizeof(vm.message), p + strlen("BUG: "), ":\r\n");
-		p = strstr(line, "for address: ");
+		copy_word(vm.message, sizeof(vm.message), p, ":\r\n");
+		p = after(line, "for address: ");
 		if (p)
-			copy_word(vm.fault, sizeof(vm.fault), p + strlen("for address: "), " \r\n");
+			copy_word(vm.fault, sizeof(vm.fault), p, " \r\n");
 	}
 	/* BUG() prints "kernel BUG at FILE:LINE!", and on some kernels no "Oops: " */
 	p = strstr(line, "kernel BUG at ");
@@ -148,9 +128,9 @@ void read_console_line(const char *line)
 	if (strstr(line, "[ cut here ]"))
 		vm.warned = true;
 	/* RIP: 0010:clear_page_erms+0x7/0x10, RIP 10:<ffff...> {func+0x1a/0x24} */
-	p = strstr(line, "RIP: 0010:");
+	p = after(line, "RIP: 0010:");
 	if (p && vm.oops)
-		copy_word(vm.rip, sizeof(vm.rip), p + strlen("RIP: 0010:"), "+ \r\n");
+		copy_word(vm.rip, sizeof(vm.rip), p, "+ \r\n");
 	/* "RIP !INEXACT!" of an action optional record is of no interest */
 	p = strstr(line, "RIP 10:");
 	if (p && strstr(line, "[Hardware Error]") && strchr(p, '{'))
@@ -169,10 +149,12 @@ bool wait_for_answer(const char *word)
 			return false;
 	if (vm.killed || vm.oops)
 		return false;
-	if (!strncmp(vm.answer, "error ", 6))
+	if (starts_with(vm.answer, "error "))
 		return lab_error("the guest's command failed: %s", vm.answer);
-	if (strncmp(vm.answer, word, len) || !strchr(" ", vm.answer[len]))
+	if (!starts_with(vm.answer, word) || !strchr(" ", vm.answer[len]))
 		return lab_error("the guest answered \"%s\", expected \"%s\"", vm.answer, word);
+	if (after(vm.answer, " gpa="))
+		vm.gpa = answered("gpa=");
 	return true;
 }
 
@@ -187,9 +169,9 @@ bool ask_question(const char *word)
 }
 
 /* The number that the guest gave for @key in its newest answer. */
-uint64_t answered(const char *key)
+unsigned long answered(const char *key)
 {
-	const char *p = strstr(vm.answer, key);
+	const char *p = after(vm.answer, key);
 
-	return p ? strtoull(p + strlen(key), NULL, 0) : 0;
+	return p ? strtoul(p, NULL, 0) : 0;
 }

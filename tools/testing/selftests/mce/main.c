@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * VMM driver: run a scenario on one guest under QEMU, and print how the guest ended.
- * This file has the options, the machines and the table of scenarios.
+ * This file has the options and the machines.
  *
  *   vmm [-l SECONDS] [-n POISONS] [-s SEED] -m MACHINE -k KERNEL -i INITRD SCENARIO
  *
@@ -22,10 +22,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "scenarios.h"
-
-/* 16 MB of RAM that are a disk, for a file system with DAX */
-#define DAX "memmap=16M!96M"
+#include "vmm.h"
 
 /*
  * succor: QEMU 9.1 and later. KVM does not offer succor and overflow-recov, so they are forced.
@@ -82,59 +79,22 @@ static const struct machine machines[] = {
 	},
 };
 
-/*
- * By name. amd-NAME, bochs-NAME and broadcast-NAME are NAME on another machine, unless they
- * have an entry.
- */
-static const struct scenario scenarios[] = {
-	{ .name = "ao-page", .run = ao_page, .reported = true },
-	{ .name = "ao-line", .run = ao_line },
-	{ .name = "ar-load", .run = ar_load },
-	{ .name = "ar-exec", .run = ar_exec },
-	{ .name = "ar-line", .run = ar_line },
-	{ .name = "copyin", .run = copyin },
-	{ .name = "stray-zeropad", .run = stray_zeropad },
-	{ .name = "stray-nofault", .run = stray_nofault },
-	{ .name = "stray-copyout", .run = stray_copyout },
-	{ .name = "stray-line", .run = stray_line },
-	{ .name = "stray-hugetlb", .run = stray_hugetlb },
-	{ .name = "stray-load", .run = stray_load },
-	{ .name = "stray-zeropad-inside", .run = stray_zeropad_inside },
-	{ .name = "stray-path", .run = stray_path, .cpus = 2 },
-	{ .name = "stray-path-2", .run = stray_path_2, .cpus = 2 },
-	{ .name = "truncate", .run = truncate_page },
-	{ .name = "punch", .run = punch },
-	{ .name = "dax-read", .run = dax_read, .kernel_args = DAX },
-	{ .name = "dax-write", .run = dax_write, .kernel_args = DAX },
-	{ .name = "pinned", .run = pinned },
-	{ .name = "not-offlined", .run = not_offlined },
-	{ .name = "not-offlined-futex", .run = not_offlined_futex },
-	{ .name = "not-offlined-nofault", .run = not_offlined_nofault },
-	{ .name = "page-kinds", .run = page_kinds },
-	{ .name = "replug", .run = replug, .reported = true },
-	{ .name = "replug-bare-metal", .run = replug, .reported = true,
-	  .cpu_flags = ",-hypervisor" },
-	{ .name = "replug-la57", .run = replug_la57, .reported = true, .cpu_flags = ",+la57" },
-	{ .name = "replug-stray", .run = replug_stray, .reported = true },
-	{ .name = "many-pages", .run = many_pages_reported, .reported = true, .ram_mb = 384 },
-	{ .name = "amd-deferred", .run = deferred, .reported = true },
-	{ .name = "amd-many-pages", .run = many_pages_required, .ram_mb = 384 },
-	{ .name = "amd-soak-1", .run = run_short_soak, .ram_mb = 1344 },
-	{ .name = "smp", .run = smp, .cpus = 4 },
-	{ .name = "soak-1", .run = run_soak, .ram_mb = 1344 },
-	{ .name = "soak-4", .run = run_soak, .cpus = 4, .ram_mb = 1344 },
-	{ .name = "soak-leak", .run = run_leaking_soak, .ram_mb = 1344 },
-	{ .name = "bare-metal", .run = bare_metal, .reported = true, .cpu_flags = ",-hypervisor" },
-	{ .name = "clear", .run = clear_nospec, .reported = true,
-	  .kernel_args = "memmap=1M$112M" /* NOT_RAM */ },
+static const struct scenario *const tables[] = {
+	page_scenarios, stray_scenarios, soak_scenarios,
 };
 
+/*
+ * By name. amd-NAME, bochs-NAME and broadcast-NAME are NAME on another machine, unless they
+ * have a row.
+ */
 static bool find_scenario(const char *name, struct scenario *s)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(scenarios); i++) {
-		if (!strcmp(name, scenarios[i].name)) {
-			*s = scenarios[i];
-			return true;
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
+		for (const struct scenario *row = tables[i]; row->name; row++) {
+			if (!strcmp(name, row->name)) {
+				*s = *row;
+				return true;
+			}
 		}
 	}
 	if (strncmp(name, "amd-", strlen("amd-")) && strncmp(name, "bochs-", strlen("bochs-")) &&
@@ -155,51 +115,31 @@ static void bad_arguments(void)
 	for (size_t i = 0; i < ARRAY_SIZE(machines); i++)
 		fprintf(stderr, " %s", machines[i].name);
 	fprintf(stderr, "\nscenarios:");
-	for (size_t i = 0; i < ARRAY_SIZE(scenarios); i++)
-		fprintf(stderr, " %s", scenarios[i].name);
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
+		for (const struct scenario *row = tables[i]; row->name; row++)
+			fprintf(stderr, " %s", row->name);
 	fputc('\n', stderr);
 	exit(2);
 }
 
 int main(int argc, char **argv)
 {
-	const char *kernel = NULL, *initrd = NULL;
-	struct scenario s = { 0 };
+	const char *option[128] = { NULL };
 	const struct machine *m = NULL;
-	int opt, limit = 0;
+	struct scenario s;
+	int limit;
 
-	while ((opt = getopt(argc, argv, "l:n:s:m:k:i:")) != -1) {
-		switch (opt) {
-		case 'l':
-			limit = atoi(optarg);
-			if (limit <= 0)
-				bad_arguments();
-			break;
-		case 'n':
-			soak_poisons = atoi(optarg);
-			if (soak_poisons <= 0)
-				bad_arguments();
-			break;
-		case 's':
-			soak_seed = strtoul(optarg, NULL, 10);
-			break;
-		case 'm':
-			for (size_t i = 0; i < ARRAY_SIZE(machines); i++)
-				if (!strcmp(optarg, machines[i].name))
-					m = &machines[i];
-			break;
-		case 'k':
-			kernel = optarg;
-			break;
-		case 'i':
-			initrd = optarg;
-			break;
-		default:
-			bad_arguments();
-		}
-	}
-	if (optind != argc - 1 || !find_scenario(argv[optind], &s) || !m || !kernel || !initrd)
+	if (!parse_options(argc, argv, "l:n:s:m:k:i:", option) || !option['m'] ||
+	    !find_scenario(argv[optind], &s))
+		bad_arguments();
+	for (size_t i = 0; i < ARRAY_SIZE(machines); i++)
+		if (!strcmp(option['m'], machines[i].name))
+			m = &machines[i];
+	limit = option['l'] ? atoi(option['l']) : 0;
+	soak_poisons = option['n'] ? atoi(option['n']) : 30;
+	soak_seed = option['s'] ? strtoul(option['s'], NULL, 10) : 1;
+	if (!m || (option['l'] && limit <= 0) || soak_poisons <= 0)
 		bad_arguments();
 
-	return run_scenario(m, &s, kernel, initrd, limit);
+	return run_scenario(m, &s, option['k'], option['i'], limit);
 }

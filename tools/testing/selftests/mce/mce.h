@@ -3,7 +3,7 @@
 #ifndef SELFTESTS_MCE_MCE_H
 #define SELFTESTS_MCE_MCE_H
 
-#define BIT(n) (1ULL << (n))
+#define BIT(n) (1UL << (n))
 
 /* SDM Vol. 3B, "IA32_MCi_STATUS MSRS" */
 #define MCI_STATUS_VAL BIT(63)
@@ -31,11 +31,11 @@
  */
 #define MCI_STATUS_SRAO (MCI_STATUS_VAL | MCI_STATUS_UC | MCI_STATUS_EN | MCI_STATUS_MISCV | \
 			 MCI_STATUS_ADDRV | MCI_STATUS_S | MCACOD_SCRUB)
-#define MCI_STATUS_SRAR ((MCI_STATUS_SRAO & ~0xffffULL) | MCI_STATUS_AR | MCACOD_DATA)
+#define MCI_STATUS_SRAR ((MCI_STATUS_SRAO & ~0xffffUL) | MCI_STATUS_AR | MCACOD_DATA)
 
 /* MCi_MISC: a physical address, valid from bit 12 or from bit 6 up */
-#define MISC_PAGE 0x8cULL
-#define MISC_LINE 0x86ULL
+#define MISC_PAGE 0x8cUL
+#define MISC_LINE 0x86UL
 
 /* SDM Vol. 3B, "IA32_MCG_STATUS MSR"; without MCIP there is no machine check */
 #define MCG_STATUS_RIPV BIT(0)

@@ -47,7 +47,7 @@ int64_t now_ms(void)
 static void read_qmp_line(const char *line)
 {
 	struct json_object *msg = json_tokener_parse(line);
-	struct json_object *event, *data, *reason, *source, *status;
+	struct json_object *event, *reason, *source, *status;
 
 	if (!msg) {
 		lab_error("no JSON on QMP: %s", line);
@@ -59,21 +59,19 @@ static void read_qmp_line(const char *line)
 		vm.reply = msg;
 		return;
 	}
-	if (json_object_object_get_ex(msg, "event", &event)) {
+	if (!json_pointer_get(msg, "/event", &event)) {
+		const char *name = json_object_get_string(event);
+
 		if (!vm.silent)
 			say("QEMU event %s",
 			    json_object_to_json_string_ext(msg, JSON_C_TO_STRING_PLAIN));
-		vm.reset |= !strcmp(json_object_get_string(event), "RESET");
-		if (!strcmp(json_object_get_string(event), "SHUTDOWN") &&
-		    json_object_object_get_ex(msg, "data", &data) &&
-		    json_object_object_get_ex(data, "reason", &reason) &&
-		    !strcmp(json_object_get_string(reason), "guest-shutdown"))
-			vm.powered_off = true;
-		if (!strcmp(json_object_get_string(event), "ACPI_DEVICE_OST") &&
-		    json_object_object_get_ex(msg, "data", &data) &&
-		    json_object_object_get_ex(data, "info", &data) &&
-		    json_object_object_get_ex(data, "source", &source) &&
-		    json_object_object_get_ex(data, "status", &status)) {
+		vm.reset |= !strcmp(name, "RESET");
+		vm.powered_off |= !strcmp(name, "SHUTDOWN") &&
+				  !json_pointer_get(msg, "/data/reason", &reason) &&
+				  !strcmp(json_object_get_string(reason), "guest-shutdown");
+		if (!strcmp(name, "ACPI_DEVICE_OST") &&
+		    !json_pointer_get(msg, "/data/info/source", &source) &&
+		    !json_pointer_get(msg, "/data/info/status", &status)) {
 			vm.ost_source = json_object_get_int(source);
 			vm.ost_status = json_object_get_int(status);
 		}

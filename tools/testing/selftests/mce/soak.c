@@ -11,9 +11,9 @@
  */
 #include <stdlib.h>
 
-#include "scenarios.h"
+#include "vmm.h"
 
-unsigned int soak_poisons = 30, soak_seed = 1;
+unsigned int soak_poisons, soak_seed;
 
 /* A subset of kinds.c. Only a clean page is read again from the disk. */
 static const char *const kinds[] = {
@@ -28,23 +28,6 @@ enum way { AO_PAGE, AO_LINE, LOAD, REQUIRED_LINE, WAYS };
 
 static const char *const way_names[] = { "ao-page", "ao-line", "ar-load", "ar-line" };
 
-/* Cause a machine check for @gpa. The answer is a SIGBUS, or the value of a clean page. */
-static bool use_page(uint64_t gpa, enum way way, bool clean)
-{
-	uint64_t misc = way == AO_PAGE ? MISC_PAGE : MISC_LINE;
-
-	switch (way) {
-	case AO_PAGE:
-	case AO_LINE:
-		/* the early SIGBUS is pending now, and comes before the load */
-		return report_quietly(gpa, misc) && ask(clean ? "value" : "sigbus", "load");
-	case REQUIRED_LINE:
-		return report_required(gpa, misc);
-	default:
-		return ask(clean ? "value" : "sigbus", "load");
-	}
-}
-
 /*
  * Poison one page. *@right: the victim got the expected SIGBUS. *@late: the page is of
  * hugetlbfs, and the victim asked for an early SIGBUS, but got one only by its access.
@@ -53,14 +36,16 @@ static bool one_poison(const char *kind, enum way way, bool *right, bool *late)
 {
 	bool clean = !strcmp(kind, "clean"), hugetlb = !strcmp(kind, "hugetlb");
 	bool reported = way == AO_PAGE || way == AO_LINE;
-	char map[32], expected[64];
-	uint64_t gpa;
+	char expected[64];
 
-	snprintf(map, sizeof(map), "%s%s", kind, reported ? " early" : "");
 	snprintf(expected, sizeof(expected), "code=BUS_MCEERR_%s lsb=%d ", reported ? "AO" : "AR",
 		 hugetlb ? 21 : 12);
-	if (!map_victim_page_above(0, map, &gpa) || !poison_page(gpa) ||
-	    !use_page(gpa, way, clean))
+	if (!ask("map", "map 0 %s%s", kind, reported ? " early" : "") || !poison_page() ||
+	    (reported && !report_quietly(way == AO_PAGE ? MISC_PAGE : MISC_LINE)))
+		return false;
+	/* the early SIGBUS is pending now, and comes before the load; a clean page has a value */
+	if (way == REQUIRED_LINE ? !report_required(MISC_LINE) :
+				   !ask(clean ? "value" : "sigbus", "load"))
 		return false;
 	*right = clean ? answered("byte=") == 0x5a : is_sigbus(expected);
 	*late = !*right && hugetlb && reported && is_sigbus("code=BUS_MCEERR_AR lsb=21 ");
@@ -97,26 +82,28 @@ static bool measure(struct usage *u, unsigned int *died)
 	return true;
 }
 
-static bool take_poisons(bool leaks)
+static bool run_soak(void)
 {
-	unsigned int first = soak_poisons >= 200 ? 100 : (soak_poisons + 1) / 2;
+	unsigned int poisons = vm.scenario->poisons ?: soak_poisons;
+	unsigned int first = poisons >= 200 ? 100 : (poisons + 1) / 2;
 	unsigned int done[WAYS] = { 0 }, wrong = 0, late_ones = 0, died = 0;
+	const char *leak = vm.scenario->command;
 	struct usage before, after;
 
-	say("soak: %u poisons, seed %u", soak_poisons, soak_seed);
+	say("soak: %u poisons, seed %u", poisons, soak_seed);
 	srandom(soak_seed);
 	vm.prefix = NULL;
 	if (!ask("tables", "tables 0") || !ask("work", "work %ld", random()))
 		return false;
-	for (unsigned int i = 1; i <= soak_poisons; i++) {
+	for (unsigned int i = 1; i <= poisons; i++) {
 		const char *kind = kinds[random() % ARRAY_SIZE(kinds)];
 		enum way way = way_for(kind, random() % WAYS);
 		bool right, late;
 
-		say("soak: poison %u of %u, %s %s", i, soak_poisons, way_names[way], kind);
+		say("soak: poison %u of %u, %s %s", i, poisons, way_names[way], kind);
 		if (!one_poison(kind, way, &right, &late))
 			return false;
-		if (leaks && !ask("leak", "leak"))
+		if (leak && !ask("leak", "%s", leak))
 			return false;
 		done[way]++;
 		wrong += !right && !late;
@@ -126,7 +113,7 @@ static bool take_poisons(bool leaks)
 	}
 	if (!measure(&after, &died))
 		return false;
-	fact("poisons", "%u", soak_poisons);
+	fact("poisons", "%u", poisons);
 	fact("seed", "%u", soak_seed);
 	fact("wrong", "%u", wrong);
 	fact("late", "%u", late_ones);
@@ -138,24 +125,16 @@ static bool take_poisons(bool leaks)
 	if (!ask("alive", "alive"))
 		return false;
 	fact("corrupted", "%s",
-	     answered("HardwareCorrupted=") == soak_poisons * 4 ? "adds_up" : "off");
+	     answered("HardwareCorrupted=") == poisons * 4 ? "adds_up" : "off");
 	vm.prefix = "";
 	return ask("tables", "tables 0");
 }
 
-bool run_soak(void)
-{
-	return take_poisons(false);
-}
-
-/* Fewer pages: each deferred error waits twice for the poller. */
-bool run_short_soak(void)
-{
-	soak_poisons = 12;
-	return run_soak();
-}
-
-bool run_leaking_soak(void)
-{
-	return take_poisons(true);
-}
+const struct scenario soak_scenarios[] = {
+	{ .name = "soak-1", .run = run_soak, .ram_mb = 1344 },
+	{ .name = "soak-4", .run = run_soak, .cpus = 4, .ram_mb = 1344 },
+	{ .name = "soak-leak", .run = run_soak, .command = "leak", .ram_mb = 1344 },
+	/* fewer pages: each deferred error waits twice for the poller */
+	{ .name = "amd-soak-1", .run = run_soak, .poisons = 12, .ram_mb = 1344 },
+	{ }
+};

@@ -78,7 +78,7 @@ static bool survives_oops(void)
 	vm.prefix = NULL;
 	vm.answer[0] = '\0';
 	dprintf(vm.console, "alive\n");
-	while (!vm.panic && strncmp(vm.answer, "alive ", strlen("alive ")))
+	while (!vm.panic && !after(vm.answer, "alive "))
 		if (!pump())
 			break;
 	return !vm.panic && strstr(vm.answer, "alive fork=ok");
@@ -99,16 +99,55 @@ static const char *verdict(bool finished, bool hang)
 	return hang ? "hang" : "error";
 }
 
+/* vm.facts as JSON. All values are strings. A repeated key gets an array of all its values. */
+static struct json_object *facts_by_key(void)
+{
+	struct json_object *facts = json_object_new_object(), *known, *all;
+	char *save, *key;
+
+	for (key = strtok_r(vm.facts, " ", &save); key; key = strtok_r(NULL, " ", &save)) {
+		char *end = strchr(key, '=');
+		struct json_object *value = json_object_new_string(end + 1);
+
+		*end = '\0';
+		if (!json_object_object_get_ex(facts, key, &known)) {
+			json_object_object_add(facts, key, value);
+		} else if (json_object_is_type(known, json_type_array)) {
+			json_object_array_add(known, value);
+		} else {
+			all = json_object_new_array();
+			json_object_array_add(all, json_object_get(known));
+			json_object_array_add(all, value);
+			json_object_object_add(facts, key, all);
+		}
+	}
+	return facts;
+}
+
 static void print_verdict(const char *what)
 {
 	struct json_object *verdict = json_object_new_object();
 
 	json_object_object_add(verdict, "what", json_object_new_string(what));
-	json_object_object_add(verdict, "facts", json_object_get(vm.facts));
+	json_object_object_add(verdict, "facts", facts_by_key());
 	say("verdict %s",
 	    json_object_to_json_string_ext(verdict, JSON_C_TO_STRING_PLAIN |
 					   JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(verdict);
+}
+
+/*
+ * Get the options of a driver, @letters as for getopt(3): @value[letter] becomes the argument
+ * of an option, "" if it has none. Return false if that fails, or if the options -k KERNEL and
+ * -i INITRD and one more argument, argv[optind], are not there.
+ */
+bool parse_options(int argc, char **argv, const char *letters, const char *value[128])
+{
+	int letter;
+
+	while ((letter = getopt(argc, argv, letters)) != -1)
+		value[letter] = optarg ?: "";
+	return !value['?'] && value['k'] && value['i'] && optind == argc - 1;
 }
 
 /*
@@ -125,8 +164,8 @@ int run_scenario(const struct machine *m, const struct scenario *s, const char *
 	signal(SIGPIPE, SIG_IGN);
 	vm.deadline_ms = limit ? now_ms() + limit * 1000LL : INT64_MAX;
 	vm.prefix = "";
-	forget_facts();
 	vm.step = "boot";
+	vm.scenario = s;
 	vm.amd = m->amd;
 	vm.local = m->local && !s->broadcast;
 	finished = start_qemu(m, s, kernel, initrd) &&
