@@ -32,20 +32,18 @@ static void answer_sigbus(int sig, siginfo_t *si, void *context)
 	report_sigbus(si);
 }
 
-static void become_target(const char *args)
+static void become_target(void)
 {
 	struct sigaction sa = { .sa_sigaction = answer_sigbus, .sa_flags = SA_SIGINFO };
 
-	(void)args;
 	page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (page == MAP_FAILED || !catch_sigbus(true) || sigaction(SIGBUS, &sa, NULL)) {
-		answer("error what=target errno=%d", errno);
-		return;
-	}
+	catch_sigbus(true);
+	if (page == MAP_FAILED || sigaction(SIGBUS, &sa, NULL))
+		fail("target errno=%d", errno);
 	memset(page, 0x5a, PAGE);
 	mask_sigbus(SIG_UNBLOCK);
-	answer("target gpa=%#llx", (unsigned long long)gpa_of(page));
+	answer("target gpa=%#lx", gpa_of(page));
 	command_done();
 	/* R15: as in spin_until_sigbus() */
 	asm volatile("mov %1, %%r15\n"
@@ -53,12 +51,11 @@ static void become_target(const char *args)
 		     "jmp 1b" : : "r"(heartbeat), "r"(gpa_of(page)) : "r15", "cc", "memory");
 }
 
-static void report_hit(const char *args)
+static void report_hit(void)
 {
 	unsigned long beat = __atomic_load_n(heartbeat, __ATOMIC_RELAXED);
 	int status = 0;
 
-	(void)args;
 	/* until the target counts or dies, the kernel still handles the machine check */
 	while (victim && __atomic_load_n(heartbeat, __ATOMIC_RELAXED) == beat) {
 		if (waitpid(victim, &status, WNOHANG) == victim)
@@ -68,28 +65,24 @@ static void report_hit(const char *args)
 	answer("hit killed=%d", WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 }
 
-static void report_interrupts(const char *args)
+static void report_interrupts(void)
 {
-	(void)args;
 	answer("interrupts tlb=%lu call=%lu mce=%lu", count_interrupts("TLB:"),
 	       count_interrupts("CAL:"), count_interrupts("MCE:"));
 }
 
-static void take_offline(const char *args)
+static void take_offline(void)
 {
 	char path[64];
 
-	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%lu/online",
-		 strtoul(args, NULL, 0));
-	if (write_file(path, "0"))
-		answer("offline");
-	else
-		answer("error what=offline errno=%d", errno);
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%lu/online", next_number());
+	if (!write_file(path, "0"))
+		fail("offline errno=%d", errno);
+	answer("offline");
 }
 
-static void here(const char *args)
+static void here(void)
 {
-	(void)args;
 	answer("here");
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Processes that keep CPUs busy, and measure for how long they did not run. */
 #include <stdint.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -43,15 +42,14 @@ static void keep_busy(int cpu)
 	}
 }
 
-static void start_load(const char *args)
+static void start_load(void)
 {
-	load.cpus = strtoul(args, NULL, 0);
+	load.cpus = next_number();
 	load.longest_ns = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
 			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (load.cpus < 1 || load.cpus > CPUS_MAX || load.longest_ns == MAP_FAILED ||
 	    sysconf(_SC_NPROCESSORS_ONLN) < load.cpus) {
-		answer("error what=%ld_cpus_online", sysconf(_SC_NPROCESSORS_ONLN));
-		return;
+		fail("%ld_cpus_online", sysconf(_SC_NPROCESSORS_ONLN));
 	}
 	for (int i = 0; i < load.cpus; i++) {
 		load.pid[i] = fork();
@@ -62,11 +60,10 @@ static void start_load(const char *args)
 	       read_number("/sys/devices/system/machinecheck/machinecheck0/monarch_timeout"));
 }
 
-static void report_stalls(const char *args)
+static void report_stalls(void)
 {
 	uint64_t max = 0;
 
-	(void)args;
 	for (int i = 0; i < load.cpus; i++) {
 		uint64_t one = __atomic_exchange_n(&load.longest_ns[i], 0, __ATOMIC_RELAXED);
 
@@ -76,9 +73,8 @@ static void report_stalls(const char *args)
 	answer("stalls max_us=%llu", (unsigned long long)max / 1000);
 }
 
-static void stop_load(const char *args)
+static void stop_load(void)
 {
-	(void)args;
 	for (int i = 0; i < load.cpus; i++) {
 		kill(load.pid[i], SIGKILL);
 		waitpid(load.pid[i], NULL, 0);

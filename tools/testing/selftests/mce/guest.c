@@ -50,20 +50,17 @@ static long meminfo_kb(const char *field)
 	return kb;
 }
 
-static void report_usage(const char *args)
+static void report_usage(void)
 {
 	long slab, tables, sum = LONG_MAX, before;
 
-	(void)args;
 	/* RCU frees memory after a grace period, and workers free some even later. */
 	do {
 		before = sum;
 		sync();
 		usleep(300 * 1000);
-		if (!write_file("/proc/sys/vm/drop_caches", "3\n")) {
-			answer("error what=drop_caches errno=%d", errno);
-			return;
-		}
+		if (!write_file("/proc/sys/vm/drop_caches", "3\n"))
+			fail("drop_caches errno=%d", errno);
 		slab = meminfo_kb("Slab:");
 		tables = meminfo_kb("PageTables:");
 		sum = slab + tables;
@@ -71,18 +68,15 @@ static void report_usage(const char *args)
 	answer("usage slab_kb=%ld pagetables_kb=%ld", slab, tables);
 }
 
-static void leak_memory(const char *args)
+static void leak_memory(void)
 {
 	const size_t large = 2 * MB, tables = 16, files = 100;
 	static unsigned int file;
 	char *p = mmap(NULL, tables * large, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	(void)args;
-	if (p == MAP_FAILED || madvise(p, tables * large, MADV_NOHUGEPAGE)) {
-		answer("error what=leak errno=%d", errno);
-		return;
-	}
+	if (p == MAP_FAILED || madvise(p, tables * large, MADV_NOHUGEPAGE))
+		fail("leak errno=%d", errno);
 	/* each takes a page of page tables */
 	for (size_t i = 0; i < tables; i++)
 		p[i * large] = 1;
@@ -92,18 +86,16 @@ static void leak_memory(const char *args)
 
 		snprintf(path, sizeof(path), "/tmp/leak%u", file++);
 		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-		if (fd < 0) {
-			answer("error what=leak errno=%d", errno);
-			return;
-		}
+		if (fd < 0)
+			fail("leak errno=%d", errno);
 		close(fd);
 	}
 	answer("leak");
 }
 
-static void wait_corrupted(const char *args)
+static void wait_corrupted(void)
 {
-	long kb = strtol(args, NULL, 0), now;
+	long kb = next_number(), now;
 
 	while ((now = meminfo_kb("HardwareCorrupted:")) < kb)
 		sched_yield();
@@ -111,14 +103,13 @@ static void wait_corrupted(const char *args)
 }
 
 /* The guest lives if it can fork, allocate and write memory, and answer. */
-static void prove_life(const char *args)
+static void prove_life(void)
 {
 	const size_t len = 4 * MB;
 	int status = -1;
 	long taints;
 	pid_t pid = fork();
 
-	(void)args;
 	if (!pid) {
 		char *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -139,20 +130,16 @@ static void prove_life(const char *args)
 	       meminfo_kb("HardwareCorrupted:"), !!(taints & TAINT_WARN));
 }
 
-static void set_poll_interval(const char *args)
+static void set_poll_interval(void)
 {
-	char seconds[32];
-
-	snprintf(seconds, sizeof(seconds), "%lu", strtoul(args, NULL, 0));
-	if (write_file("/sys/devices/system/machinecheck/machinecheck0/check_interval", seconds))
-		answer("poll");
-	else
-		answer("error what=check_interval errno=%d", errno);
+	if (!write_file("/sys/devices/system/machinecheck/machinecheck0/check_interval", "%lu",
+			next_number()))
+		fail("check_interval errno=%d", errno);
+	answer("poll");
 }
 
-static void power_off(const char *args)
+static void power_off(void)
 {
-	(void)args;
 	answer("off");
 	reboot(RB_POWER_OFF);
 }
@@ -189,9 +176,17 @@ static const struct command *find_command(const char *line)
 	return NULL;
 }
 
+const char *args;
+
+unsigned long next_number(void)
+{
+	return strtoul(args, (char **)&args, 0);
+}
+
 static void run(const char *line)
 {
-	find_command(line)->run(line + strcspn(line, "\n "));
+	args = line + strcspn(line, "\n ");
+	find_command(line)->run();
 }
 
 static void obey(const char *line)
@@ -199,8 +194,8 @@ static void obey(const char *line)
 	const struct command *command = find_command(line);
 
 	if (!command)
-		answer("error what=command");
-	else if (command->runner == PID_1)
+		fail("command");
+	if (command->runner == PID_1)
 		run(line);
 	else
 		forward(line, command->runner == NEW_VICTIM, run);

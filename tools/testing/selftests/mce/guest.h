@@ -5,8 +5,8 @@
 
 #include <signal.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
+#include <stdnoreturn.h>
 #include <sys/types.h>
 
 #define PAGE 4096UL
@@ -22,7 +22,7 @@ enum runner { PID_1, VICTIM, NEW_VICTIM /* starts one */ };
  */
 struct command {
 	const char *word;
-	void (*run)(const char *args);
+	void (*run)(void);
 	enum runner runner;
 };
 
@@ -33,6 +33,14 @@ extern const struct command busy_commands[], file_commands[], kind_commands[], l
 /* Another test can link a file with this table to the program. It is optional. */
 extern const struct command more_commands[];
 #pragma weak more_commands
+
+/* ---- guest.c */
+
+/* Return the next number in the arguments of the running command, 0 if there is none. */
+unsigned long next_number(void);
+
+/* The arguments that have not been read, up to a newline */
+extern const char *args;
 
 /* ---- util.c */
 
@@ -53,11 +61,19 @@ void log_record(const char *record, int len);
 				     "<2>mce-guest: " fmt "\n", ##__VA_ARGS__)); \
 } while (0)
 
+/* Answer that something failed, and stop: the VMM driver ends the guest then. */
+#define fail(fmt, ...) do { \
+	answer("error what=" fmt, ##__VA_ARGS__); \
+	stop(); \
+} while (0)
+
+noreturn void stop(void);
+
 /* Return the number at the start of the file, -1 if there is none. */
 long read_number(const char *path);
 
-/* Write @text to the existing file @path. Return whether all of it was written. */
-bool write_file(const char *path, const char *text);
+/* Write a text, as by printf(), to the existing file @path. Return whether that worked. */
+bool write_file(const char *path, const char *fmt, ...);
 
 /* Sum a row of /proc/interrupts, for example "MCE:", over all CPUs. */
 unsigned long count_interrupts(const char *row);
@@ -65,8 +81,18 @@ unsigned long count_interrupts(const char *row);
 /* Keep the calling process on this CPU. */
 bool stay_on_cpu(int cpu);
 
-/* Mount ext2 at /mnt, unless it is mounted. */
+/*
+ * Copy the file system in the file @image to the disk @disk, and mount it at @dir, unless that is
+ * done. Return whether it is there; if not, errno has the reason.
+ */
+bool mount_image(const char *image, const char *disk, const char *dir, const char *type,
+		 const char *options);
+
+/* The same with ext2 at /mnt. */
 bool mount_ext2(void);
+
+/* Return the name of errno if a call returned @ret, "0" if it did not fail. */
+const char *errno_name(ssize_t ret);
 
 /* ---- process.c: the process of the victim */
 
@@ -84,10 +110,10 @@ void command_done(void);
 extern char *page;
 
 /* Return the guest physical address of the page at @va, 0 if it is not in memory. */
-uint64_t gpa_of(const void *va);
+unsigned long gpa_of(const void *va);
 
 /* Install the handler of SIGBUS, and block the signal. @early: ask for early kill. */
-bool catch_sigbus(bool early);
+void catch_sigbus(bool early);
 
 /* Block or unblock SIGBUS; @how is as for sigprocmask(2). */
 void mask_sigbus(int how);
@@ -95,11 +121,11 @@ void mask_sigbus(int how);
 /* Answer with "sigbus code= lsb= addr= addr_match=". */
 void report_sigbus(const siginfo_t *si);
 
-/* ---- files.c: map pages of files. Return MAP_FAILED and set errno on failure. */
+/* ---- kinds.c */
 
-char *map_dax(size_t len);
-char *map_memfd(size_t len);
-char *map_huge_memfd(size_t len);
+/* The file of the victim's page, and where the page is in it */
+extern int page_file;
+extern off_t page_offset;
 
 /* ---- log.c */
 

@@ -3,48 +3,35 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "guest.h"
 
+#define RW (PROT_READ | PROT_WRITE)
+#define ANON (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
 #define HUGE (2 * MB)
 #define SOME (64 * PAGE)
 #define SEARCHED (96 * MB)	/* mapped to find a page at or above MIN */
 #define SPREAD_MAX 1024
 
-static char *map_memory(size_t len, int prot, int flags)
-{
-	return mmap(NULL, len, PROT_READ | PROT_WRITE | prot, MAP_NORESERVE | flags, -1, 0);
-}
+struct kind {
+	const char *name;
+	int prot, flags;	/* for mmap() */
+	size_t len;
+	size_t first, step;	/* the pages to try, never the head of a huge page */
+	int fill;	/* the byte that fills the page; -1: only read it */
+	int (*file)(const struct kind *kind);	/* to map; returns -1 on failure */
+	char *(*map)(size_t len);	/* in place of mmap() */
+};
 
-static char *map_anon(size_t len)
-{
-	return map_memory(len, 0, MAP_PRIVATE | MAP_ANONYMOUS);
-}
-
-static char *map_exec(size_t len)
-{
-	return map_memory(len, PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS);
-}
-
-static char *map_shmem(size_t len)
-{
-	return map_memory(len, 0, MAP_SHARED | MAP_ANONYMOUS);
-}
-
-static char *map_mlock(size_t len)
-{
-	char *p = map_anon(len);
-
-	return p != MAP_FAILED && mlock(p, len) ? MAP_FAILED : p;
-}
+int page_file = -1;
+off_t page_offset;
 
 static char *map_thp(size_t len)
 {
-	char *p = map_anon(len + HUGE);
+	char *p = mmap(NULL, len + HUGE, RW, ANON, -1, 0);
 
 	/* with less than 512 MB of RAM the kernel disables huge pages (hugepage_init()) */
 	if (!write_file("/sys/kernel/mm/transparent_hugepage/enabled", "madvise") ||
@@ -54,85 +41,87 @@ static char *map_thp(size_t len)
 	return madvise(p, len, MADV_HUGEPAGE) ? MAP_FAILED : p;
 }
 
-static char *map_hugetlb(size_t len)
-{
-	if (!write_file("/proc/sys/vm/nr_hugepages", "8"))
-		return MAP_FAILED;
-	return map_memory(len, 0, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB);
-}
-
-static int new_file(size_t len)
+static int new_file(const char *path, size_t len)
 {
 	static char content[SOME];
 	int fd;
 
-	if (!mount_ext2())
-		return -1;
-	unlink("/mnt/file");	/* fsync() fails on a file that has lost data */
-	fd = open("/mnt/file", O_RDWR | O_CREAT, 0600);
+	unlink(path);	/* fsync() fails on a file that has lost data */
+	fd = open(path, O_RDWR | O_CREAT, 0600);
 	memset(content, 0x5a, len);
-	if (fd < 0 || write(fd, content, len) != (ssize_t)len || fsync(fd))
-		return -1;
-	return fd;
+	return fd < 0 || write(fd, content, len) != (ssize_t)len || fsync(fd) ? -1 : fd;
 }
 
-static char *map_clean(size_t len)
+static int new_ext2_file(const struct kind *kind)
 {
-	return mmap(NULL, len, PROT_READ, MAP_SHARED, new_file(len), 0);
+	return mount_ext2() ? new_file("/mnt/file", kind->len) : -1;
 }
 
-static char *map_dirty(size_t len)
+/*
+ * A file on ext4 on a disk of memory (memmap=SIZE!START). The disk appears some time after the
+ * boot.
+ */
+static int new_dax_file(const struct kind *kind)
 {
-	return mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, new_file(len), 0);
+	while (access("/dev/pmem0", W_OK) && errno == ENOENT)
+		usleep(10000);
+	return mount_image("/dax.img", "/dev/pmem0", "/dax", "ext4", "dax") ?
+	       new_file("/dax/file", kind->len) : -1;
 }
 
-static const struct kind {
-	const char *name;
-	char *(*map)(size_t len);
-	size_t len;
-	size_t first, step;	/* the pages to try, never the head of a huge page */
-	int fill;	/* the byte that fills the page; -1: only read it */
-} kinds[] = {
-	{ "anon", map_anon, SEARCHED, 0, PAGE, 0x5a },
-	{ "exec", map_exec, SEARCHED, 0, PAGE, 0xc3 /* ret */ },
-	{ "mlock", map_mlock, SOME, 0, PAGE, 0x5a },
-	{ "thp", map_thp, 8 * HUGE, 5 * PAGE, HUGE, 0x5a },
-	{ "hugetlb", map_hugetlb, 8 * HUGE, 5 * PAGE, HUGE, 0x5a },
-	{ "shmem", map_shmem, SOME, 0, PAGE, 0x5a },
-	{ "clean", map_clean, SOME, 0, PAGE, -1 },
-	{ "dirty", map_dirty, SOME, 0, PAGE, 0x5a },
-	{ "dax", map_dax, SOME, 0, PAGE, 0x5a },
-	{ "memfd", map_memfd, SEARCHED, 0, PAGE, 0x5a },
-	{ "huge-memfd", map_huge_memfd, 8 * HUGE, 5 * PAGE, HUGE, 0x5a },
+static int new_memfd(const struct kind *kind)
+{
+	int huge = kind->flags & MAP_HUGETLB ? MFD_HUGETLB : 0;
+	int fd = memfd_create("victim", MFD_CLOEXEC | huge);
+
+	return fd < 0 || ftruncate(fd, kind->len) ? -1 : fd;
+}
+
+static const struct kind kinds[] = {
+	{ "anon", RW, ANON, SEARCHED, 0, PAGE, .fill = 0x5a },
+	{ "exec", RW | PROT_EXEC, ANON, SEARCHED, 0, PAGE, .fill = 0xc3 /* ret */ },
+	{ "mlock", RW, ANON | MAP_LOCKED, SOME, 0, PAGE, .fill = 0x5a },
+	{ "thp", RW, ANON, 8 * HUGE, 5 * PAGE, HUGE, .fill = 0x5a, .map = map_thp },
+	{ "hugetlb", RW, ANON | MAP_HUGETLB, 8 * HUGE, 5 * PAGE, HUGE, .fill = 0x5a },
+	{ "shmem", RW, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, SOME, 0, PAGE, .fill = 0x5a },
+	{ "clean", PROT_READ, MAP_SHARED, SOME, 0, PAGE, .fill = -1, .file = new_ext2_file },
+	{ "dirty", RW, MAP_SHARED, SOME, 0, PAGE, .fill = 0x5a, .file = new_ext2_file },
+	{ "dax", RW, MAP_SHARED, SOME, 0, PAGE, .fill = 0x5a, .file = new_dax_file },
+	{ "memfd", RW, MAP_SHARED, SEARCHED, 0, PAGE, .fill = 0x5a, .file = new_memfd },
+	{ "huge-memfd", RW, MAP_SHARED | MAP_HUGETLB, 8 * HUGE, 5 * PAGE, HUGE, .fill = 0x5a,
+	  .file = new_memfd },
 };
 
 static void report_page(void)
 {
-	answer("map gpa=%#llx va=%p", (unsigned long long)gpa_of(page), page);
+	answer("map gpa=%#lx va=%p", gpa_of(page), page);
 }
 
-static void map_page(const char *args)
+static void map_page(void)
 {
-	uint64_t min = strtoull(args, (char **)&args, 0);
+	unsigned long min = next_number();
 	const struct kind *kind = NULL;
 	size_t len = strcspn(++args, "\n ");
-	char *first;
+	char *first = MAP_FAILED;
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (strlen(kinds[i].name) == len && !strncmp(kinds[i].name, args, len))
 			kind = &kinds[i];
-	if (!kind) {
-		answer("error what=no_such_kind");
-		return;
-	}
-	if (!catch_sigbus(strstr(args, " early")))
-		return;
-	first = kind->map(kind->len);
-	if (first == MAP_FAILED) {
-		answer("error what=map_%s errno=%d", kind->name, errno);
-		return;
-	}
+	if (!kind)
+		fail("no_such_kind");
+	catch_sigbus(strstr(args, " early"));
+	if (kind->flags & MAP_HUGETLB && !write_file("/proc/sys/vm/nr_hugepages", "8"))
+		fail("nr_hugepages errno=%d", errno);
+	if (kind->file)
+		page_file = kind->file(kind);
+	if (kind->map)
+		first = kind->map(kind->len);
+	else if (!kind->file || page_file >= 0)
+		first = mmap(NULL, kind->len, kind->prot, kind->flags, page_file, 0);
+	if (first == MAP_FAILED)
+		fail("map_%s errno=%d", kind->name, errno);
 	for (page = first + kind->first; page < first + kind->len; page += kind->step) {
+		page_offset = page - first;
 		if (kind->fill >= 0)
 			memset(page, kind->fill, PAGE);
 		else
@@ -142,36 +131,32 @@ static void map_page(const char *args)
 			return;
 		}
 	}
-	answer("error what=no_page_there");
+	fail("no_page_there");
 }
 
 static char *spread[SPREAD_MAX];
 static size_t spread_pages, spread_next;
 
-static void take_next(const char *args)
+static void take_next(void)
 {
-	(void)args;
-	if (spread_next == spread_pages) {
-		answer("error what=no_more_pages");
-		return;
-	}
+	if (spread_next == spread_pages)
+		fail("no_more_pages");
 	page = spread[spread_next++];
 	report_page();
 }
 
-static void map_spread_pages(const char *args)
+static void map_spread_pages(void)
 {
-	size_t wanted = strtoull(args, (char **)&args, 0);
-	uint64_t min = strtoull(args, NULL, 0);
+	size_t wanted = next_number();
+	unsigned long min = next_number();
 	/* 32 more: a region may be below MIN, or not one huge page */
 	size_t len = (wanted + 32) * HUGE;
 	char *first = wanted < SPREAD_MAX ? map_thp(len) : MAP_FAILED;
 
-	if (!catch_sigbus(true))
-		return;
+	catch_sigbus(true);
 	for (char *p = first;
 	     first != MAP_FAILED && p < first + len && spread_pages < wanted; p += HUGE) {
-		uint64_t gpa;
+		unsigned long gpa;
 
 		*p = 0x5a;
 		gpa = gpa_of(p);
@@ -182,24 +167,19 @@ static void map_spread_pages(const char *args)
 	answer("spread pages=%zu", spread_pages);
 }
 
-static void fill_memory(const char *args)
+static void fill_memory(void)
 {
-	char *end, *p;
-	uint64_t min = strtoull(args, &end, 0);
-	uint64_t size = strtoull(end, &end, 0);
-	uint64_t wanted = strtoull(end, NULL, 0);
+	unsigned long min = next_number(), size = next_number(), wanted = next_number();
 	/* the kernel allocates movable memory first: a quarter more than SIZE is enough */
 	size_t len = size + size / 4;
 	unsigned long pages = 0;
+	char *p = mmap(NULL, len, RW, ANON, -1, 0);
 	bool again = false;
 
-	p = map_memory(len, 0, MAP_PRIVATE | MAP_ANONYMOUS);
-	if (p == MAP_FAILED) {
-		answer("error what=mmap errno=%d", errno);
-		return;
-	}
+	if (p == MAP_FAILED)
+		fail("mmap errno=%d", errno);
 	for (char *q = p; q < p + len; q += PAGE) {
-		uint64_t gpa;
+		unsigned long gpa;
 
 		memset(q, 0xa5, PAGE);
 		gpa = gpa_of(q);

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <linux/kernel-page-flags.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -72,18 +71,15 @@ static const char *link_path(int i)
 
 static int bad_link;
 
-static void make_links(const char *args)
+static void make_links(void)
 {
 	size_t body[LINKS];
 	int pairs = 0;
 
-	(void)args;
 	find_new_body();
 	for (int i = 0; i < LINKS; i++) {
-		if (!make_link(link_path(i))) {
-			answer("error what=symlink errno=%d", errno);
-			return;
-		}
+		if (!make_link(link_path(i)))
+			fail("symlink errno=%d", errno);
 		body[i] = find_new_body();
 	}
 	for (int i = 0; i < LINKS; i++) {
@@ -95,10 +91,8 @@ static void make_links(const char *args)
 		}
 	}
 	if (!pairs)
-		answer("error what=no_links_side_by_side");
-	else
-		answer("links gpa=%#llx made=%d pairs=%d",
-		       (unsigned long long)body[bad_link] * PAGE, LINKS, pairs);
+		fail("no_links_side_by_side");
+	answer("links gpa=%#lx made=%d pairs=%d", body[bad_link] * PAGE, LINKS, pairs);
 }
 
 /* Follow all links as user @user. The exit status is how many led to /init in the worst round. */
@@ -122,9 +116,9 @@ static void follow_links(int rounds, int user)
 	_exit(fewest);
 }
 
-static void follow_links_as_users(const char *args)
+static void follow_links_as_users(void)
 {
-	int rounds = strtol(args, (char **)&args, 0), users = strtol(args, NULL, 0);
+	int rounds = next_number(), users = next_number();
 	unsigned long checks = count_interrupts("MCE:");
 	int fewest = LINKS;
 
@@ -133,10 +127,8 @@ static void follow_links_as_users(const char *args)
 
 		if (!pid)
 			follow_links(rounds, user);
-		if (pid < 0) {
-			answer("error what=fork errno=%d", errno);
-			return;
-		}
+		if (pid < 0)
+			fail("fork errno=%d", errno);
 	}
 	for (int user = 0; user < users; user++) {
 		int status = 0;

@@ -2,7 +2,6 @@
 /* The kernel's log, and the level of messages on the console. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,52 +10,39 @@
 int kernel_log;
 
 /* mark-log changes these, and wait-log restores them */
-static char level_before[32];
+static long level_before;
 static bool quiet_before;
 
-static bool set_level(const char *level)
+static void set_level(long level)
 {
-	if (write_file("/proc/sys/kernel/printk", level))
-		return true;
-	answer("error what=printk errno=%d", errno);
-	return false;
+	if (!write_file("/proc/sys/kernel/printk", "%ld\n", level))
+		fail("printk errno=%d", errno);
 }
 
-static void open_console(const char *args)
+static void open_console(void)
 {
-	char level[32];
-
-	snprintf(level, sizeof(level), "%lu\n", strtoul(args, NULL, 0));
-	if (!set_level(level))
-		return;
+	set_level(next_number());
 	quiet = false;
 	answer("console");
 }
 
 /* Stay on a CPU, so that a measured machine check begins and ends there. */
-static void silence_console(const char *args)
+static void silence_console(void)
 {
-	(void)args;
-	if (!stay_on_cpu(0)) {
-		answer("error what=affinity errno=%d", errno);
-		return;
-	}
-	if (!set_level("0\n"))
-		return;
+	if (!stay_on_cpu(0))
+		fail("affinity errno=%d", errno);
+	set_level(0);
 	quiet = true;
 	answer("quiet");
 }
 
-static void mark_log(const char *args)
+static void mark_log(void)
 {
-	(void)args;
-	snprintf(level_before, sizeof(level_before), "%ld\n",
-		 read_number("/proc/sys/kernel/printk"));
+	level_before = read_number("/proc/sys/kernel/printk");
 	quiet_before = quiet;
 	lseek(kernel_log, 0, SEEK_END);
 	/* newer kernels print in a thread, with the level at the time of printing */
-	if (!set_level("0\n"))
-		return;
+	set_level(0);
 	quiet = true;
 	answer("mark-log");
 }
@@ -75,17 +61,14 @@ static bool next_record(char *record, size_t size)
 	return true;
 }
 
-static void wait_log(const char *args)
+static void wait_log(void)
 {
 	bool outside = false, printed = false;
 	char record[1024];
 
-	(void)args;
 	while (!outside || !printed) {
-		if (!next_record(record, sizeof(record))) {
-			answer("error what=/dev/kmsg errno=%d", errno);
-			return;
-		}
+		if (!next_record(record, sizeof(record)))
+			fail("/dev/kmsg errno=%d", errno);
 		/* mm/memory-failure.c, about a pfn without a struct page: up to 6.12, and 7.3 */
 		if (strstr(record, ": memory outside kernel control") ||
 		    strstr(record, ": recovery action for non struct page pfn")) {
@@ -96,13 +79,12 @@ static void wait_log(const char *args)
 		if (strstr(record, "[Hardware Error]: PROCESSOR "))
 			printed = true;
 	}
-	if (!set_level(level_before))
-		return;
+	set_level(level_before);
 	quiet = quiet_before;
 	answer("wait-log");
 }
 
-static void search_log(const char *args)
+static void search_log(void)
 {
 	char record[1024], text[100];
 	unsigned int times = 0;

@@ -35,15 +35,15 @@ static void victim_main(FILE *commands, void (*run)(const char *line))
 	_exit(0);
 }
 
-static int start_victim(void (*run)(const char *line))
+static void start_victim(void (*run)(const char *line))
 {
 	int to[2], from[2];
 
 	if (pipe(to) || pipe(from))
-		return -1;
+		fail("pipe errno=%d", errno);
 	victim = fork();
 	if (victim < 0)
-		return -1;
+		fail("fork errno=%d", errno);
 	if (!victim) {
 		close(to[1]);
 		close(from[0]);
@@ -54,7 +54,6 @@ static int start_victim(void (*run)(const char *line))
 	close(from[1]);
 	to_victim = to[1];
 	from_victim = from[0];
-	return 0;
 }
 
 /*
@@ -98,14 +97,12 @@ static bool wait_for_victim(void)
 
 void forward(const char *line, bool starts, void (*run)(const char *line))
 {
-	if (starts && (victim || start_victim(run))) {
-		answer("error what=fork errno=%d", victim ? EBUSY : errno);
-		return;
-	}
-	if (!victim) {
-		answer("error what=no_victim");
-		return;
-	}
+	if (starts && victim)
+		fail("fork errno=%d", EBUSY);
+	if (starts)
+		start_victim(run);
+	if (!victim)
+		fail("no_victim");
 	if (write(to_victim, line, strlen(line)) < 0 || !wait_for_victim())
 		reap_victim();
 }

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The kernel's page tables over the direct map, as debugfs prints them. */
 #include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "guest.h"
 
 /* The direct map with four levels: Documentation/arch/x86/x86_64/mm.rst */
-#define DIRECT_MAP 0xffff888000000000ULL
-#define DIRECT_MAP_END 0xffffc88000000000ULL
+#define DIRECT_MAP 0xffff888000000000UL
+#define DIRECT_MAP_END 0xffffc88000000000UL
 
 struct tables {
 	unsigned long small, large, huge, holes;
@@ -22,7 +20,7 @@ static struct tables before, now;
  * A line is "0xSTART-0xEND SIZE FLAG... LEVEL", without flags if the entry is not present
  * (printk_prot() in arch/x86/mm/dump_pagetables.c). Adjacent equal entries share a line.
  */
-static bool read_tables(struct tables *t, uint64_t gpa, char *found, size_t size)
+static bool read_tables(struct tables *t, unsigned long gpa, char *found, size_t size)
 {
 	FILE *f = fopen("/sys/kernel/debug/page_tables/kernel", "r");
 	size_t used = 0;
@@ -31,7 +29,7 @@ static bool read_tables(struct tables *t, uint64_t gpa, char *found, size_t size
 	memset(t, 0, offsetof(struct tables, text) + 1);
 	snprintf(found, size, "level=none mapped=no cache=none");
 	while (f && fgets(line, sizeof(line), f)) {
-		uint64_t start, end;
+		unsigned long start, end;
 		bool present;
 		char *level;
 
@@ -63,15 +61,13 @@ static bool read_tables(struct tables *t, uint64_t gpa, char *found, size_t size
 	return used && used < sizeof(t->text);
 }
 
-static void report_tables(const char *args)
+static void report_tables(void)
 {
 	static bool again;
 	char found[64];
 
-	if (!read_tables(again ? &now : &before, strtoull(args, NULL, 0), found, sizeof(found))) {
-		answer("error what=page_tables");
-		return;
-	}
+	if (!read_tables(again ? &now : &before, next_number(), found, sizeof(found)))
+		fail("page_tables");
 	if (again)
 		answer("tables 4k=%lu 2m=%lu 1g=%lu holes=%lu %s same=%s split=%ld new_holes=%ld",
 		       now.small, now.large, now.huge, now.holes, found,

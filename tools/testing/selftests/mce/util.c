@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Helpers of the guest program. They depend on none of its other files. */
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -12,6 +14,12 @@
 
 int kmsg;
 bool quiet;
+
+noreturn void stop(void)
+{
+	for (;;)
+		pause();
+}
 
 void log_record(const char *record, int len)
 {
@@ -36,14 +44,18 @@ long read_number(const char *path)
 	return number;
 }
 
-bool write_file(const char *path, const char *text)
+bool write_file(const char *path, const char *fmt, ...)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool written = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+	int fd = open(path, O_WRONLY | O_CLOEXEC), len = -1;
+	va_list ap;
 
-	if (fd >= 0)
+	va_start(ap, fmt);
+	if (fd >= 0) {
+		len = vdprintf(fd, fmt, ap);
 		close(fd);
-	return written;
+	}
+	va_end(ap);
+	return len > 0;
 }
 
 unsigned long count_interrupts(const char *row)
@@ -79,22 +91,31 @@ bool stay_on_cpu(int cpu)
 	return !sched_setaffinity(0, sizeof(set), &set);
 }
 
-/* The file system is an image in the initramfs. It is copied to /dev/ram0. */
-bool mount_ext2(void)
+bool mount_image(const char *image, const char *disk, const char *dir, const char *type,
+		 const char *options)
 {
-	static char image[MB];
-	struct stat st;
+	static char content[2 * MB];
 	int from, to;
+	ssize_t len;
 
-	if (!stat("/mnt/lost+found", &st))
-		return true;
-	from = open("/ext2.img", O_RDONLY);
-	to = open("/dev/ram0", O_WRONLY);
-	if (from < 0 || to < 0 || read(from, image, sizeof(image)) != sizeof(image) ||
-	    write(to, image, sizeof(image)) != sizeof(image))
+	if (mkdir(dir, 0755))
+		return errno == EEXIST;
+	from = open(image, O_RDONLY);
+	to = open(disk, O_WRONLY);
+	len = read(from, content, sizeof(content));
+	if (len <= 0 || write(to, content, len) != len || fsync(to))
 		return false;
 	close(from);
 	close(to);
-	mkdir("/mnt", 0755);
-	return !mount("/dev/ram0", "/mnt", "ext2", 0, NULL);
+	return !mount(disk, dir, type, 0, options);
+}
+
+bool mount_ext2(void)
+{
+	return mount_image("/ext2.img", "/dev/ram0", "/mnt", "ext2", NULL);
+}
+
+const char *errno_name(ssize_t ret)
+{
+	return ret < 0 ? strerrorname_np(errno) : "0";
 }

@@ -15,15 +15,15 @@
 #include "guest.h"
 
 /* Documentation/admin-guide/mm/pagemap.rst */
-#define PAGEMAP_PRESENT 0x8000000000000000ULL
-#define PAGEMAP_PFN 0x007fffffffffffffULL
+#define PAGEMAP_PRESENT 0x8000000000000000UL
+#define PAGEMAP_PFN 0x007fffffffffffffUL
 
 char *page;
 
-uint64_t gpa_of(const void *va)
+unsigned long gpa_of(const void *va)
 {
 	static int pagemap = -1;
-	uint64_t entry;
+	unsigned long entry;
 	off_t off = (uintptr_t)va / PAGE * sizeof(entry);
 
 	/* the file is of the process that opens it, so PID 1 must not open it before fork() */
@@ -59,18 +59,15 @@ void mask_sigbus(int how)
 	sigprocmask(how, &set, NULL);
 }
 
-bool catch_sigbus(bool early)
+void catch_sigbus(bool early)
 {
 	struct sigaction sa = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO };
 
 	sigaction(SIGBUS, &sa, NULL);
 	/* an action optional SIGBUS stays pending until a command unblocks it */
 	mask_sigbus(SIG_BLOCK);
-	if (early && prctl(PR_MCE_KILL, PR_MCE_KILL_SET, PR_MCE_KILL_EARLY, 0, 0)) {
-		answer("error what=PR_MCE_KILL errno=%d", errno);
-		return false;
-	}
-	return true;
+	if (early && prctl(PR_MCE_KILL, PR_MCE_KILL_SET, PR_MCE_KILL_EARLY, 0, 0))
+		fail("PR_MCE_KILL errno=%d", errno);
 }
 
 static const char *code_name(const siginfo_t *si)
@@ -96,20 +93,18 @@ static void report_last_sigbus(void)
 
 /* ---- the commands */
 
-static void wait_for_sigbus(const char *args)
+static void wait_for_sigbus(void)
 {
 	sigset_t none;
 
-	(void)args;
 	sigemptyset(&none);
 	while (!__atomic_load_n(&got_sigbus, __ATOMIC_RELAXED))
 		sigsuspend(&none);
 	report_last_sigbus();
 }
 
-static void spin_until_sigbus(const char *args)
+static void spin_until_sigbus(void)
 {
-	(void)args;
 	mask_sigbus(SIG_UNBLOCK);
 	answer("spinning");
 	/* by R15 the VMM driver finds the CPU that runs the victim, see actions.c */
@@ -120,20 +115,20 @@ static void spin_until_sigbus(const char *args)
 	report_last_sigbus();
 }
 
-/* Return whether @access finished. If not, @sigbus has the signal. */
+/* Return whether @access finished. If not, report the SIGBUS. */
 static bool try(void (*access)(void))
 {
-	bool through = false;
-
 	__atomic_store_n(&trying, 1, __ATOMIC_RELAXED);
 	if (!sigsetjmp(after_try, 1)) {
 		mask_sigbus(SIG_UNBLOCK);
 		access();
 		mask_sigbus(SIG_BLOCK);
-		through = true;
+		__atomic_store_n(&trying, 0, __ATOMIC_RELAXED);
+		return true;
 	}
 	__atomic_store_n(&trying, 0, __ATOMIC_RELAXED);
-	return through;
+	report_last_sigbus();
+	return false;
 }
 
 static unsigned char loaded;
@@ -143,13 +138,10 @@ static void load_byte(void)
 	loaded = __atomic_load_n(page, __ATOMIC_RELAXED);
 }
 
-static void try_load(const char *args)
+static void try_load(void)
 {
-	(void)args;
 	if (try(load_byte))
 		answer("value byte=%#x", loaded);
-	else
-		report_last_sigbus();
 }
 
 static void call_page(void)
@@ -157,39 +149,32 @@ static void call_page(void)
 	((void (*)(void))page)();
 }
 
-static void try_jump(const char *args)
+static void try_jump(void)
 {
-	(void)args;
 	if (try(call_page))
 		answer("returned");
-	else
-		report_last_sigbus();
 }
 
-static void write_to_pipe(const char *args)
+static void write_to_pipe(void)
 {
-	int fds[2], err;
+	const char *error;
 	ssize_t ret;
+	int fds[2];
 
-	(void)args;
-	if (pipe(fds)) {
-		answer("error what=pipe errno=%d", errno);
-		return;
-	}
+	if (pipe(fds))
+		fail("pipe errno=%d", errno);
 	mask_sigbus(SIG_UNBLOCK);
-	errno = 0;
 	ret = write(fds[1], page, PAGE);
-	err = errno;
+	error = errno_name(ret);
 	mask_sigbus(SIG_BLOCK);
-	answer("write ret=%zd errno=%s sigbus=%s", ret,
-	       err == EFAULT ? "EFAULT" : err ? strerror(err) : "0",
+	answer("write ret=%zd errno=%s sigbus=%s", ret, error,
 	       got_sigbus ? code_name(&sigbus) : "none");
 	got_sigbus = 0;
 	close(fds[0]);
 	close(fds[1]);
 }
 
-static void load_hook(const char *args)
+static void load_hook(void)
 {
 	char params[64];
 	int fd = open("/hook.ko", O_RDONLY);
@@ -197,13 +182,12 @@ static void load_hook(const char *args)
 	snprintf(params, sizeof(params), "%.*s", (int)strcspn(args, "\n"), args);
 	/* the module answers by itself, and its init function ends with ECANCELED */
 	if (fd < 0 || !syscall(SYS_finit_module, fd, params, 0) || errno != ECANCELED)
-		answer("error what=hook.ko errno=%d", errno);
+		fail("hook.ko errno=%d", errno);
 	close(fd);
 }
 
-static void leave(const char *args)
+static void leave(void)
 {
-	(void)args;
 	answer("gone");
 	_exit(0);
 }

@@ -103,17 +103,16 @@ static void work(int worker, unsigned int seed)
 	_exit(1);
 }
 
-static bool start_workers(unsigned int seed)
+static void start_work(void)
 {
+	unsigned int seed = next_number();
 	int n = sysconf(_SC_NPROCESSORS_ONLN) + 1;
 
-	if (count || n > WORKERS_MAX || !mount_ext2())
-		return false;
 	if (!rounds)
 		rounds = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 			      -1, 0);
-	if (rounds == MAP_FAILED)
-		return false;
+	if (count || n > WORKERS_MAX || !mount_ext2() || rounds == MAP_FAILED)
+		fail("work errno=%d", errno);
 	for (; count < n; count++) {
 		workers[count] = fork();
 		if (!workers[count]) {
@@ -121,26 +120,17 @@ static bool start_workers(unsigned int seed)
 			work(count, seed + count);
 		}
 		if (workers[count] < 0)
-			return false;
+			fail("work errno=%d", errno);
 		setpgid(workers[count], 0);
 	}
-	return true;
+	answer("work");
 }
 
-static void start_work(const char *args)
-{
-	if (start_workers(strtoul(args, NULL, 0)))
-		answer("work");
-	else
-		answer("error what=work errno=%d", errno);
-}
-
-static void end_work(const char *args)
+static void end_work(void)
 {
 	unsigned long all_rounds = 0;
 	int died = 0;
 
-	(void)args;
 	for (int i = 0; i < count; i++) {
 		died += waitpid(workers[i], NULL, WNOHANG) != 0;
 		kill(-workers[i], SIGKILL);
