@@ -87,7 +87,7 @@ static void action_optional(unsigned long pfn, u64 misc, bool local)
 {
 	struct mce m = {
 		.cpuvendor = X86_VENDOR_INTEL, .severity = MCE_AO_SEVERITY,
-		.status = SRAO | SCRUB, .addr = (u64)pfn << PAGE_SHIFT, .misc = misc,
+		.status = SRAO_SCRUB, .addr = (u64)pfn << PAGE_SHIFT, .misc = misc,
 		.mcgstatus = mcg_status(local),
 	};
 
@@ -110,7 +110,7 @@ static void deferred(unsigned long pfn, u64 misc, bool local)
 static void as_current(unsigned long pfn, u64 misc, bool copyin, bool local)
 {
 	struct mce m = {
-		.cpuvendor = X86_VENDOR_INTEL, .status = SRAR | DATA_LOAD, .misc = misc,
+		.cpuvendor = X86_VENDOR_INTEL, .status = SRAR_LOAD, .misc = misc,
 		.mcgstatus = mcg_status(local),
 	};
 
@@ -330,28 +330,27 @@ static const struct record_param {
 	int ret;		/* of memory_failure() */
 	bool offlines;		/* expected: it is called */
 } record_params[] = {
-	{ "action optional, whole page", X86_VENDOR_INTEL, true, SRAO | SCRUB, PAGE, 0, true },
-	{ "action optional, cache line", X86_VENDOR_INTEL, true, SRAO | SCRUB, LINE, 0, true },
+	{ "action optional, whole page", X86_VENDOR_INTEL, true, SRAO_SCRUB, PAGE, 0, true },
+	{ "action optional, cache line", X86_VENDOR_INTEL, true, SRAO_SCRUB, LINE, 0, true },
 	{ "action optional, L3 writeback", X86_VENDOR_INTEL, true, SRAO | L3_WRITEBACK, PAGE,
 	  0, true },
-	{ "action optional, memory_failure() fails", X86_VENDOR_INTEL, true, SRAO | SCRUB, PAGE,
+	{ "action optional, memory_failure() fails", X86_VENDOR_INTEL, true, SRAO_SCRUB, PAGE,
 	  -EBUSY, true },
-	{ "action optional, no MCG_SER_P", X86_VENDOR_INTEL, false, SRAO | SCRUB, PAGE },
-	{ "action optional, more than a page", X86_VENDOR_INTEL, true, SRAO | SCRUB,
+	{ "action optional, no MCG_SER_P", X86_VENDOR_INTEL, false, SRAO_SCRUB, PAGE },
+	{ "action optional, more than a page", X86_VENDOR_INTEL, true, SRAO_SCRUB,
 	  PHYS(PAGE_SHIFT + 1) },
-	{ "action optional, linear address", X86_VENDOR_INTEL, true, SRAO | SCRUB,
+	{ "action optional, linear address", X86_VENDOR_INTEL, true, SRAO_SCRUB,
 	  LINEAR(PAGE_SHIFT) },
 	{ "action optional, MISCV clear", X86_VENDOR_INTEL, true,
-	  (SRAO | SCRUB) & ~MCI_STATUS_MISCV, PAGE },
+	  SRAO_SCRUB & ~MCI_STATUS_MISCV, PAGE },
 	{ "action optional, ADDRV clear", X86_VENDOR_INTEL, true,
-	  (SRAO | SCRUB) & ~MCI_STATUS_ADDRV, PAGE },
+	  SRAO_SCRUB & ~MCI_STATUS_ADDRV, PAGE },
 	{ "action optional, unknown", X86_VENDOR_INTEL, true, SRAO | DATA_LOAD, PAGE },
 	{ "no action required", X86_VENDOR_INTEL, true, UC | ADDR | DATA_LOAD, PAGE, 0, true },
 	{ "no action required, cache line", X86_VENDOR_INTEL, true, UC | ADDR | DATA_LOAD, LINE,
 	  0, true },
-	{ "action required", X86_VENDOR_INTEL, true, SRAR | DATA_LOAD, PAGE },
-	{ "corrected", X86_VENDOR_INTEL, true,
-	  (SRAO | SCRUB) & ~(MCI_STATUS_UC | MCI_STATUS_S), PAGE },
+	{ "action required", X86_VENDOR_INTEL, true, SRAR_LOAD, PAGE },
+	{ "corrected", X86_VENDOR_INTEL, true, SRAO_SCRUB & ~(MCI_STATUS_UC | MCI_STATUS_S), PAGE },
 	{ "deferred", X86_VENDOR_AMD, true, AMD_DEFERRED, 0, 0, true },
 	{ "deferred, memory_failure() fails", X86_VENDOR_AMD, true, AMD_DEFERRED, 0, -EBUSY, true },
 	{ "deferred, no SUCCOR", X86_VENDOR_AMD, false, AMD_DEFERRED, 0, 0, true },
@@ -429,7 +428,7 @@ static void nospec_after_stray_access(struct kunit *test)
 	offline = mce_test_memory_failure(test, 0);
 	for (i = 0; i < ARRAY_SIZE(records); i++) {
 		struct mce m = {
-			.cpuvendor = X86_VENDOR_INTEL, .status = SRAR | DATA_LOAD, .misc = PAGE,
+			.cpuvendor = X86_VENDOR_INTEL, .status = SRAR_LOAD, .misc = PAGE,
 			.addr = SOME_PFN << PAGE_SHIFT | BESIDES, .mcgstatus = MCG_LOCAL,
 			.cs = records[i].cs, .kflags = records[i].kflags,
 			.severity = records[i].severity,
@@ -465,7 +464,7 @@ static void nospec_races_with_clear(struct kunit *test)
 {
 	struct page *page = mce_test_page(PG_LEVEL_2M);
 	struct mce m = {
-		.cpuvendor = X86_VENDOR_INTEL, .status = SRAR | DATA_LOAD, .misc = PAGE,
+		.cpuvendor = X86_VENDOR_INTEL, .status = SRAR_LOAD, .misc = PAGE,
 		.mcgstatus = MCG_LOCAL, .cs = __KERNEL_CS, .severity = MCE_AR_SEVERITY,
 	};
 	unsigned long pfn;
@@ -585,7 +584,7 @@ static void nospec_task_work(struct kunit *test)
 /* ---- Under which hypervisor a page is left in the direct map */
 
 static struct mce local_record = {
-	.cpuvendor = X86_VENDOR_INTEL, .status = SRAR | DATA_LOAD, .misc = PAGE,
+	.cpuvendor = X86_VENDOR_INTEL, .status = SRAR_LOAD, .misc = PAGE,
 	.mcgstatus = MCG_LOCAL,
 };
 

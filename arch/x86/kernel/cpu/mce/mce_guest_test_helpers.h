@@ -31,6 +31,8 @@
 #define ADDR		(MCI_STATUS_ADDRV | MCI_STATUS_MISCV)
 #define SRAO		(UC | MCI_STATUS_S | ADDR)
 #define SRAR		(UC | MCI_STATUS_S | MCI_STATUS_AR | ADDR)
+#define SRAO_SCRUB	(SRAO | SCRUB)
+#define SRAR_LOAD	(SRAR | DATA_LOAD)
 
 /* APM vol. 2, "Machine Check Architecture". Only with POISON is MCi_ADDR one of memory. */
 #define AMD_UC		(UC | MCI_STATUS_POISON | MCI_STATUS_ADDRV)
