@@ -152,18 +152,14 @@ static struct result ask(int (*grade)(struct mce *, struct pt_regs *, char **, b
 		.ip = record.ip, .si = instructions[i].si, .di = instructions[i].di,
 	};
 	char *reason = "";
-	struct result r;
+	int result = grade(&record, has_regs ? &regs : NULL, &reason, is_excp);
 
-	r.grade = grade(&record, has_regs ? &regs : NULL, &reason, is_excp);
-	r.reason = reason;
-	r.kflags = record.kflags;
-	return r;
+	return (struct result){ result, reason, record.kflags };
 }
 
-static bool same_result(void)
+static bool same(const struct result *a, const struct result *b)
 {
-	return before.grade == after.grade && !strcmp(before.reason, after.reason) &&
-	       before.kflags == after.kflags;
+	return a->grade == b->grade && !strcmp(a->reason, b->reason);
 }
 
 /* Zhaoxin has Intel's rules, and address modes in MCi_MISC. */
@@ -209,11 +205,8 @@ static struct {
 static void note_change(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
-		if (changes[i].times &&
-		    (changes[i].before.grade != before.grade ||
-		     changes[i].after.grade != after.grade ||
-		     strcmp(changes[i].before.reason, before.reason) ||
-		     strcmp(changes[i].after.reason, after.reason)))
+		if (changes[i].times && !(same(&changes[i].before, &before) &&
+					  same(&changes[i].after, &after)))
 			continue;
 		changes[i].before = before;
 		changes[i].after = after;
@@ -235,10 +228,10 @@ static void one(const struct mce *m, bool has_regs, bool is_excp, int i, int pag
 	after = ask(grade_patched, *m, has_regs, is_excp, i);
 	walked[test]++;
 	if (test < 2) {
-		wrong[test] += !same_result();
+		wrong[test] += !same(&before, &after) || before.kflags != after.kflags;
 		return;
 	}
-	if (before.grade == after.grade && !strcmp(before.reason, after.reason)) {
+	if (same(&before, &after)) {
 		wrong[2] += (after.grade == MCE_AR_SEVERITY && after.kflags) ||
 			    !strcmp(before.reason, load_in_kernel) ||
 			    !strcmp(before.reason, amd_in_kernel);

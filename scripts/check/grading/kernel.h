@@ -94,34 +94,21 @@ static inline int copy_from_kernel_nofault(void *to, const void *from, size_t si
 static inline int insn_decode_kernel(struct insn *insn, const void *bytes)
 {
 	insn->opcode.value = world.opcode;
+	insn->opcode.got = true;
+	insn->modrm.got = true;
+	insn->sib.got = true;
 	insn->modrm.nbytes = world.modrm;
 	return 0;
 }
 
 static inline void kernel_insn_init(struct insn *insn, const void *bytes, int len) { }
 
-static inline void insn_get_opcode(struct insn *insn)
-{
-	insn->opcode.value = world.opcode;
-	insn->opcode.got = true;
-}
-
-static inline void insn_get_length(struct insn *insn)
-{
-	insn_decode_kernel(insn, NULL);
-}
-
+/* 5.10 decodes in steps */
+#define insn_get_opcode(insn) insn_decode_kernel(insn, NULL)
+#define insn_get_modrm(insn) insn_decode_kernel(insn, NULL)
+#define insn_get_sib(insn) insn_decode_kernel(insn, NULL)
+#define insn_get_length(insn) insn_decode_kernel(insn, NULL)
 #define insn_complete(insn) true
-
-static inline void insn_get_modrm(struct insn *insn)
-{
-	insn->modrm.got = true;
-}
-
-static inline void insn_get_sib(struct insn *insn)
-{
-	insn->sib.got = true;
-}
 
 static inline void *insn_get_addr_ref(struct insn *insn, struct pt_regs *regs)
 {
