@@ -183,11 +183,17 @@ static void forbid_early_kill(void)
 bool start_qemu(const struct machine *m, const struct scenario *s, const char *kernel,
 		const char *initrd)
 {
-	const char *argv[64];
 	char ram[128], mem[64], qmp[64], console[64], cpu[128], smp[16], append[256];
-	unsigned int ram_mb = s->ram_mb ? s->ram_mb : m->ram_mb;
-	int n = 0, q[2], c[2];
+	const char *argv[64] = {
+		m->qemu, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+		"-object", ram, "-m", mem, "-cpu", cpu, "-smp", smp,
+		"-chardev", qmp, "-mon", "chardev=qmp,mode=control",
+		"-chardev", console, "-serial", "chardev:console",
+		"-kernel", kernel, "-initrd", initrd, "-append", append,
+	};
+	unsigned int ram_mb = s->ram_mb ?: m->ram_mb;
 	pid_t parent = getpid();
+	int n = 0, q[2], c[2];
 
 	vm.ram = memfd_create("guest-ram", 0);
 	if (vm.ram < 0 || ftruncate(vm.ram, ram_mb * MB))
@@ -201,26 +207,16 @@ bool start_qemu(const struct machine *m, const struct scenario *s, const char *k
 		 ram_mb, vm.ram);
 	snprintf(mem, sizeof(mem), "%uM,slots=2,maxmem=%uM", ram_mb,
 		 ram_mb < 4096 ? 4096 : ram_mb + 1024);
-	snprintf(cpu, sizeof(cpu), "%s%s%s", m->cpu, s->cpu_flags ? s->cpu_flags : "",
+	snprintf(cpu, sizeof(cpu), "%s%s%s", m->cpu, s->cpu_flags ?: "",
 		 m->local && s->broadcast ? ",lmce=off" : "");
-	snprintf(smp, sizeof(smp), "%u", s->cpus ? s->cpus : 1);
-	snprintf(append, sizeof(append), "%s %s", KERNEL_ARGS,
-		 s->kernel_args ? s->kernel_args : "");
+	snprintf(smp, sizeof(smp), "%u", s->cpus ?: 1);
+	snprintf(append, sizeof(append), "%s %s", KERNEL_ARGS, s->kernel_args ?: "");
 	snprintf(qmp, sizeof(qmp), "socket,id=qmp,fd=%d", q[1]);
 	snprintf(console, sizeof(console), "socket,id=console,fd=%d", c[1]);
-
-	argv[n++] = m->qemu;
+	while (argv[n])
+		n++;
 	for (const char *const *arg = m->args; *arg; arg++)
 		argv[n++] = *arg;
-	for (const char *const *arg = (const char *const[]){
-		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-		"-object", ram, "-m", mem, "-cpu", cpu, "-smp", smp,
-		"-chardev", qmp, "-mon", "chardev=qmp,mode=control",
-		"-chardev", console, "-serial", "chardev:console",
-		"-kernel", kernel, "-initrd", initrd, "-append", append,
-		NULL }; *arg; arg++)
-		argv[n++] = *arg;
-	argv[n] = NULL;
 
 	vm.qemu = fork();
 	if (vm.qemu < 0)
