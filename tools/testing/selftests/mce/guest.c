@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -98,7 +97,7 @@ static void wait_corrupted(void)
 	long kb = next_number(), now;
 
 	while ((now = meminfo_kb("HardwareCorrupted:")) < kb)
-		sched_yield();
+		usleep(10 * 1000);
 	answer("corrupted kb=%ld", now);
 }
 
