@@ -456,15 +456,22 @@ def print_tail(path, count, but=None):
         print("#  ", line.rstrip())
 
 
+SIGNALS = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+
+
 def end(number, _frame):
-    """SIGTERM and SIGHUP: as if this had come to its end."""
+    """Of a signal: end, and let no second one get in the way. timeout(1) sends two."""
+    for each in SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
     sys.exit(128 + number)
 
 
 def main():
     """What run.py is called for."""
     run, options = None, {}
-    for number in signal.SIGTERM, signal.SIGHUP:
+    for number in SIGNALS:
         signal.signal(number, end)
     try:
         options, args = getopt.getopt(sys.argv[1:], "k:mb:n")
@@ -491,8 +498,7 @@ def main():
         print("interrupted; nothing is left running", file=sys.stderr)
         return 130
     finally:
-        # not even a second signal leaves anything running
-        for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
+        for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         if run:
             run.jobs.stop()
