@@ -44,8 +44,12 @@ void add_fact(const char *key)
 {
 	size_t len = strlen(vm.facts), left = sizeof(vm.facts) - len;
 
-	if ((size_t)snprintf(vm.facts + len, left, " %s=%s", key, vm.value) >= left)
+	if (strchr(vm.value, ' ')) {
+		lab_error("the fact %s has a blank: %s", key, vm.value);
+	} else if ((size_t)snprintf(vm.facts + len, left, " %s=%s", key, vm.value) >= left) {
+		vm.facts[len] = '\0';
 		lab_error("too many facts, at %s", key);
+	}
 }
 
 /*

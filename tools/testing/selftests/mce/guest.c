@@ -193,7 +193,7 @@ static void obey(const char *line)
 	const struct command *command = find_command(line);
 
 	if (!command)
-		fail("command");
+		fail("no_such_command");
 	if (command->runner == PID_1)
 		run(line);
 	else

@@ -131,7 +131,7 @@ static void map_page(void)
 			return;
 		}
 	}
-	fail("no_page_there");
+	fail("no_page_at_or_above_%#lx", min);
 }
 
 static char *spread[SPREAD_MAX];

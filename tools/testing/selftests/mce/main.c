@@ -127,7 +127,7 @@ int main(int argc, char **argv)
 	const char *option[128] = { NULL };
 	const struct machine *m = NULL;
 	struct scenario s;
-	int limit;
+	int limit, poisons;
 
 	if (!parse_options(argc, argv, "l:n:s:m:k:i:", option) || !option['m'] ||
 	    !find_scenario(argv[optind], &s))
@@ -136,9 +136,10 @@ int main(int argc, char **argv)
 		if (!strcmp(option['m'], machines[i].name))
 			m = &machines[i];
 	limit = option['l'] ? atoi(option['l']) : 0;
-	soak_poisons = option['n'] ? atoi(option['n']) : 30;
+	poisons = option['n'] ? atoi(option['n']) : 30;
+	soak_poisons = poisons;
 	soak_seed = option['s'] ? strtoul(option['s'], NULL, 10) : 1;
-	if (!m || (option['l'] && limit <= 0) || soak_poisons <= 0)
+	if (!m || (option['l'] && limit <= 0) || poisons <= 0)
 		bad_arguments();
 
 	return run_scenario(m, &s, option['k'], option['i'], limit);

@@ -102,6 +102,8 @@ bool mount_image(const char *image, const char *disk, const char *dir, const cha
 		return errno == EEXIST;
 	from = open(image, O_RDONLY);
 	to = open(disk, O_WRONLY);
+	if (from < 0 || to < 0)
+		return false;
 	len = read(from, content, sizeof(content));
 	if (len <= 0 || write(to, content, len) != len || fsync(to))
 		return false;
