@@ -85,6 +85,11 @@ def read_table():
         for line in table:
             words = line.split()
             if words and not line.startswith("#"):
+                # the driver decides by the name, and here it is the backend that counts
+                if len(words) < 5 or words[3] not in BACKENDS or \
+                   words[0].startswith("broadcast-") != (words[3] == "broadcast"):
+                    raise Mistake("this row of the table of scenarios has no EXPECT, an unknown "
+                                  f"BACKEND, or only one of broadcast-* and broadcast: {line}")
                 trees, kernels = words[1].split(","), words[2]
                 yield (words[0], trees, KERNELS if kernels == "*" else [kernels],
                        words[3], words[4:])
@@ -221,8 +226,10 @@ def find_programs(folders):
                 for folder in folders for backend in BACKENDS
                 if os.access(f"{folder}/{backend}.sh", os.X_OK)}
     asked = os.environ.get("BACKEND")
-    if asked and asked not in [*programs, "tcg"]:
-        raise Mistake(f"no backend {asked}: it is one of " + " ".join(sorted(programs)))
+    # kvm chooses among its own
+    names = sorted({"tcg", *programs} - {"kvm-amd", "kvm-broadcast"})
+    if asked and asked not in names:
+        raise Mistake(f"no BACKEND={asked}: it is one of {' '.join(names)}")
     return programs
 
 
@@ -287,13 +294,13 @@ class Run:
                     self.missing.setdefault(backend, f"no KVM: {reason}")
             return f"{'emulation' if 'tcg' in self.programs else 'no KVM'}: {reason}"
         # the other vendor's guests need that vendor's KVM
-        able = ["tcg", "broadcast", "amd" if is_amd() else "bochs"]
+        by_kvm = ["tcg", "broadcast", "amd" if is_amd() else "bochs"]
         if self.stock_l1:
-            able = able[2:] if is_amd() else able[1:]
+            by_kvm = by_kvm[2:] if is_amd() else by_kvm[1:]
             self.missing["tcg"] = \
                 "KVM on AMD does not let Intel guests recover" if is_amd() else \
                 "the guest's firmware, qboot, does not enable LMCE"
-        replaced = [name for name in able if name not in self.missing]
+        replaced = [name for name in by_kvm if name not in self.missing]
         for row in self.rows:
             if row["backend"] in replaced:
                 row["backend"] = BACKENDS[row["backend"]][1]
