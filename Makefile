@@ -160,12 +160,12 @@ try-programs: | deps
 	@$(PROGRAMS) $(LAB)/vmm $(LAB)/guest.cpio
 .PHONY: try-programs
 
-# before anything is built
-asked: | deps
+# refuse a SCENARIO= or BACKEND= that there is not, before anything is built
+check-arguments: | deps
 	@$(SELFTEST)/run.py -n -b scripts/lab '$(TREE)' $(SCENARIO) >/dev/null
-.PHONY: asked
+.PHONY: check-arguments
 
-demo: asked first kernels lab
+demo: check-arguments first kernels lab
 	@start=$$(date +%s); \
 		$(RUN) $(LAB) $(T) $(LOG)/$(TREE)/demo $(TREE) $(or $(SCENARIO),$(DEMO)); \
 		status=$$?; echo; \

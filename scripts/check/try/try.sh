@@ -105,9 +105,9 @@ lacks() {
 	done
 }
 
-scenarios=$($selftest/run.py -n -b scripts/lab "$series" |
-	awk -v backends=" q35 $backend $([ "$backend" != kvm ] || echo tcg) " '
-		index(backends, " " $3 " ") { print $1 }')
+rows=$($selftest/run.py -n -b scripts/lab "$series") || exit 2
+scenarios=$(echo "$rows" | awk -v backends=" q35 $backend $([ "$backend" != kvm ] || echo tcg) " '
+	index(backends, " " $3 " ") { print $1 }')
 run=
 skipped=
 while read -r scenario symbols; do
@@ -133,7 +133,7 @@ while read -r scenario symbols; do
 		run="$run $scenario"
 	fi
 done <$here/rows
-[ -n "$run" ] || cannot "$skipped"
+[ -n "$run" ] || cannot "${skipped%?}"
 [ "$backend" = q35 ] || make --no-print-directory -s CONFIG= lab || exit 2
 
 # ---- run
