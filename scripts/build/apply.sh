@@ -17,7 +17,8 @@ to=$(realpath -m "$to")
 trap 'rm -rf "$to.new"' EXIT
 exit_on_signals
 rm -rf "$to" "$to.new"
-cp -al "$from" "$to.new"
+mkdir "$to.new"
+cp -al "$from/." "$to.new"
 rm -rf "$to.new"/obj*
 
 # neighbours PATCHDIR: print whether the patches of the folders before and after PATCHDIR apply

@@ -29,9 +29,12 @@ if [ -d "$from" ]; then
 	printf '%s\n' "$files" MAINTAINERS |
 		rsync -r --files-from=- --ignore-missing-args "$from/" "$work/tree/"
 else
+	# patterns for tar, not for the shell
+	set -f
 	# shellcheck disable=SC2046 # a list of words
 	tar -xf "$from" -C "$work/tree" --strip-components=1 --wildcards --no-wildcards-match-slash \
 		$(for file in $files MAINTAINERS; do echo "*/$file"; done)
+	set +f
 fi
 cd "$work/tree"
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null

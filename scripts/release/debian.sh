@@ -93,8 +93,7 @@ fi
 for object in $touched; do
 	[ -e "obj/$object" ] || not_ok "compile $object under $config $version, amd64"
 done
-result ok "build it under $config $version, amd64: $(grep -cE '^  (CC|AS) ' "$log") objects," \
-	"$(($(date +%s) - start)) s"
+result ok "build it under $config $version, amd64: $(grep -cE '^  (CC|AS) ' "$log") objects, $(($(date +%s) - start)) s"
 
 # tried WANTED KERNEL CONFIG: the last line of make try must be WANTED
 cd "$repo"

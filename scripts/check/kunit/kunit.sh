@@ -24,7 +24,10 @@ if ! { mkdir -p "$log" && log=$(cd "$log" && pwd) && tree=$(cd "$tree" && pwd); 
 fi
 exit_on_signals
 # new files, which are not in the patches, if they differ: make compiles those with a changed time
-rsync -rc "$repo/arch" "$tree/"
+rsync -rc "$repo/arch" "$tree/" || {
+	echo "not ok - kunit: cannot copy the suite to $tree"
+	exit 1
+}
 
 # 5.10's kunit.py runs User Mode Linux only, and 5.15's has no --qemu_args
 if ! grep -q -e --qemu_args "$tree/tools/testing/kunit/kunit.py"; then
