@@ -27,7 +27,10 @@ from driver import (KERNELS, begin, compile_driver, die, lines_of, make_initrds,
 from run import verdict_in
 
 # the driver has the slowest first
-WHATS = re.findall(r'^\t{ \.name = "(\w+)", \.run', (HERE / "fuzz-records.c").read_text(), re.M)
+TABLE = (HERE / "fuzz-records.c").read_text().partition("fuzz_scenarios[] = {")[2]
+WHATS = re.findall(r'\.name = "([^"]+)"', TABLE)
+if not WHATS or len(WHATS) != TABLE.count(".run ="):
+    die("fuzz-records.c: a row of fuzz_scenarios[] cannot be read")
 # in these it is by chance that a guest is in the state for a record
 CHANCE = ("off", "unplug")
 # __START_KERNEL_map: the virtual address of physical 0 in the kernel image
