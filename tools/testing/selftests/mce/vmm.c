@@ -179,6 +179,9 @@ int run_scenario(const struct machine *m, const struct scenario *s, const char *
 		say_registers();
 	if (vm.oops && !vm.panic && !vm.lab_error)
 		survives = survives_oops();
+	/* nothing more will come: do not wait for it */
+	if (survives)
+		dprintf(vm.console, "off\n");
 
 	/* a dying guest still prints its trace, and QEMU sends its last event */
 	if (limit && !vm.timed_out && vm.deadline_ms > now_ms() + LAST_WORDS_MS)
