@@ -12,8 +12,9 @@
 #   Put the kernel of Debian's PACKAGE (linux-image-6.1.0-50-amd64) into DIR/image, its
 #   configuration into DIR/config, and "PACKAGE VERSION SUITE" into DIR/source. For
 #   "linux-image-SERIES", use the newest amd64 kernel of the series without a flavour. Search
-#   the suite of the series (debian-suites), the release that it belongs to, and the backports
-#   of this machine's release. If the name has no series, search this machine's release first.
+#   the suite of the series (debian-suites), the release that it belongs to, this machine's
+#   release with its security and backports, and the other suites of debian-suites. If the name
+#   has no series, search this machine's release first.
 # fetch.sh qemu OUT
 #   Copy a QEMU for microvm that can give an AMD guest SUCCOR (9.1 or later) to OUT: the
 #   machine's own, else that of Debian's backports for this release, which runs with the
@@ -101,7 +102,9 @@ image_suites() {
 		echo "$mirror $suite"
 		echo "main ${suite%%-*}"
 	done
-	echo "main $release-backports"
+	printf '%s\n' "security $release-security" "main $release" "main $release-backports"
+	# bookworm-security has 6.12, too
+	awk '!/^#/ && $2 != "-" { print $2, $3 }' "$here/debian-suites"
 }
 
 # newest_image SERIES: print the package with its newest signed amd64 kernel
@@ -133,10 +136,10 @@ fetch_image() {
 	done <<-E_SUITES
 		$(image_suites | awk '!seen[$0]++')
 	E_SUITES
-	# shellcheck disable=SC2086 # a list of words
+	have=$(echo "$have" | xargs -r -n 2 printf '\n  %s %s')
 	[ -n "$version" ] || die "no package $package in" \
 		"$(image_suites | awk '!seen[$2]++ { printf "%s%s", sep, $2; sep = ", " }')." \
-		"The newest that they have:$(printf ' %s' $have | fold -s -w 90 | sed 's/^/  /; 1s/^/\n/')"
+		"The newest that they have:${have:- none of this series}"
 	unpack "$name" "$version" "$dir/unpack"
 	set -- "$dir"/unpack/boot/vmlinuz-*
 	if [ ! -e "$1" ]; then
