@@ -39,10 +39,11 @@ from driver import (KERNELS, begin, compile_c, compile_driver, die, lines_of,
                     make_initrds, output_of, print_ktap, run, run_all, start)
 
 # The most instructions that the test for a guest may take on bare metal, and the decision
-# in a guest, and to remember the page. 13, 68 and some 500 were seen on 6.12 with gcc 12. gcc 14
-# has fewer functions inline: 22 and 84.
-PRICE, DECISION = (16, 80) if int(output_of("gcc", "-dumpversion").split(".")[0]) < 14 else (24, 96)
-REMEMBERING = 800
+# in a guest, and to remember the page. 19, 78 and some 500 were seen on 6.12 with gcc 12 (13 and
+# 68 in a kernel without Xen, Hyper-V and KUnit, as fewer functions were inline then).
+PRICE, DECISION, REMEMBERING = 24, 96, 800
+# KUNIT_STATIC_STUB_REDIRECT() in set_mce_nospec(). There is none without CONFIG_KUNIT.
+STUB = 3
 
 # What the series adds, and is the price of it, and what it changes. 5.10 has
 # set_mce_nospec() inline, in another function then.
@@ -205,6 +206,10 @@ def bare_limit(label, old, new, ours, others, several):
     price = sum(ours.values())
     same = new.after - old.after == price
     # two CPUs may wait for a lock: compare the least of all
+    before, now = others.get("set_mce_nospec", (0, 0))
+    if before < now <= before + STUB:
+        del others["set_mce_nospec"]
+        same = new.after - old.after == price + now - before
     chance = several and all(SENDING.search(f) for f in others)
     made = "" if same else f", and what other CPUs make of it:{listed(others)}"
     return (price <= PRICE and (same or chance),
@@ -213,7 +218,8 @@ def bare_limit(label, old, new, ours, others, several):
 
 
 def bare_handling(label, ours, others):
-    handling = {f: n for f, n in others.items() if HANDLING.search(f)}
+    # fewer: of a function that only the compiler changed
+    handling = {f: n for f, n in others.items() if HANDLING.search(f) and n[1] > n[0]}
     return (not handling and sum(ours.values()) <= PRICE,
             f"{label}: before memory_failure() the machine check is handled by the same"
             f"{but(ours) if ours else ''}", handling and f"other:{listed(handling)}")
@@ -226,11 +232,13 @@ def each_limits(each, inside, logs):
         cpu, pages, cpus, kind = key
         label = f"{cpu} {pages} {cpus} CPU {kind}"
         several = cpus != "1"
+        # with two, the other CPU may be idle, and need none
+        many = int(cpus) > 2
         if len(by_kernel) < len(KERNELS):
             yield False, f"{label}: a run is missing, see {logs}"
             continue
         old, new = (by_kernel[kernel] for kernel in KERNELS)
-        yield (old.nospec > 0 and (old.received_after > 0 or not several),
+        yield (old.nospec > 0 and (old.received_after > 0 or not many),
                f"{label}: unpatched takes the page out of the direct map ({old.nospec} "
                f"instructions, {old.sent_after} interrupts sent, {old.received_after} received)")
         ours, others = differing(inside[(*key, "after")])
