@@ -92,10 +92,12 @@ number=0
 failed=0
 skipped=0
 
-# result "ok"|"not ok" LABEL [FILE]: print a result, with the end of FILE to explain it
+# result "ok"|"not ok" LABEL [FILE]: print a result, with the end of FILE to explain it. A LABEL of
+# a skip has "# SKIP REASON".
 result() {
 	number=$((number + 1))
 	[ "$1" = ok ] || failed=$((failed + 1))
+	case $2 in *' # SKIP '*) skipped=$((skipped + 1)) ;; esac
 	echo "$1 $number $2"
 	[ -z "${3:-}" ] || tail -n 40 "$3" | sed 's/^/# /'
 }
@@ -120,7 +122,6 @@ one() {
 
 # skip LABEL REASON
 skip() {
-	skipped=$((skipped + 1))
 	result ok "$1 # SKIP $2"
 }
 

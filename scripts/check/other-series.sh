@@ -86,6 +86,7 @@ for series in $others; do
 	for folder in $nearest $other; do
 		if why="$why$(scripts/build/git-am.sh "$tarball" "$PWD/patches/$folder"/*.patch 2>&1)"; then
 			result ok "patches/$folder applies to upstream's $version"
+			# shellcheck disable=SC2154 # of lib.sh
 			before=$failed
 			one "patches/$folder compiles on upstream's $version" compile "$tarball" "$folder"
 			[ "$failed" -eq "$before" ] && compiles=", compiles" || compiles=

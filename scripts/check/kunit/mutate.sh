@@ -61,7 +61,6 @@ obj="obj-kunit"
 "$here/../../lab/objects.sh" "$dir/patched/$obj" "$tree/$obj"
 
 echo "KTAP version 1"
-echo "1..$(($(echo "$mutations" | wc -l) + 1))"
 if ! suite; then
 	grep -v '^ok ' "$log/ktap" >"$log/failed"
 	result 'not ok' "nothing broken: the suite passes" "$log/failed"
@@ -93,5 +92,4 @@ while IFS='	' read -r id file where case script; do
 done <<END
 $mutations
 END
-echo "# Totals: pass:$((number - failed)) fail:$failed skip:0"
-[ "$failed" -eq 0 ]
+totals

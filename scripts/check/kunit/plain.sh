@@ -27,6 +27,7 @@ if [ ! -e tools/testing/kunit/qemu_configs/x86_64.py ]; then
 fi
 echo "KTAP version 1"
 echo "1..1"
+# shellcheck disable=SC2154 # cc is of for_kernels
 if PATH=$here/tcg:$PATH ./tools/testing/kunit/kunit.py run --arch=x86_64 --build_dir=obj-plain \
 	--kunitconfig=arch/x86/kernel/cpu/mce --make_options="CC=$cc" --jobs="$(nproc)" \
 	>"$log/plain.log" 2>&1 </dev/null && grep -q 'Ran [0-9]* tests: passed: ' "$log/plain.log"; then
