@@ -18,6 +18,8 @@ exit_on_signals() {
 # server of the calling make.
 for_kernels() {
 	unset MAKEFLAGS MFLAGS MAKELEVEL KBUILD_OUTPUT
+	# a file that is not in the cache yet takes 4 % longer than without ccache, instead of 48 %
+	export CCACHE_DEPEND=1
 	cc=gcc
 	! command -v ccache >/dev/null || cc='ccache gcc'
 }
