@@ -296,7 +296,7 @@ if [ "$for" = debian ]; then
 	exit
 fi
 cat <<EOF
-$out: $count mails and a cover letter, signed off by $ident.
+$out: a cover letter and a mail for each patch ($count), signed off by $ident.
 Read them, test with --dry-run, then send without it:
   xargs -d '\n' -a $out/recipients git send-email --dry-run $out/*.patch
 EOF
