@@ -96,7 +96,7 @@ ifeq ($(MAKELEVEL)$(origin PATCHDIR),0file)
 $(info note: no patches/$(SERIES): trying $(PATCHDIR), the nearest)
 endif
 endif
-PATCHES := $(addprefix $(CURDIR)/,$(sort $(wildcard $(PATCHDIR)/*.patch)))
+PATCHES := $(abspath $(sort $(wildcard $(PATCHDIR)/*.patch)))
 ifeq ($(PATCHES),)
 $(error PATCHDIR=$(PATCHDIR): no patches in this directory. Directories with patches: $(wildcard patches/*))
 endif

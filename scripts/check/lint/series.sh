@@ -149,7 +149,7 @@ callers() {
 
 mails() {
 	read -r package version suite <"$dir/source"
-	patches=$(find "$PWD/$patchdir" -name '*.patch' | sort)
+	patches=$(find "$(realpath "$patchdir")" -name '*.patch' | sort)
 	upstream=$(cat "$dir/upstream" 2>/dev/null)
 	# shellcheck disable=SC2086 # lists of words
 	one "git am $patchdir on $package $version" scripts/build/git-am.sh "$dir/unpatched" $patches
