@@ -21,7 +21,7 @@ set -eu
 tree=$1
 # the name of the user's own tree is SERIES~NAME
 series=${tree%%~*}
-patchdir=$PWD/$2
+patchdir=$(realpath "$2")
 for=$3
 here=$PWD/scripts/release
 source=build/$tree
