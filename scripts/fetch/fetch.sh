@@ -225,7 +225,7 @@ source | upstream | image | qemu | sparse)
 	"fetch_$what" "$@"
 	;;
 *)
-	sed -n '3,28s/^# \{0,1\}//p' "$0" >&2
+	sed -n '3,29s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 	;;
 esac
