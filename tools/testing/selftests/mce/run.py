@@ -4,37 +4,37 @@
 run.py [-k KERNEL | -m] [-b DIR] LAB KERNELS LOGS TREE [SCENARIO...]
 run.py -n [-b DIR] TREE [SCENARIO...]
 
-Run the scenarios of the table "scenarios" for TREE, all or those named (a beginning up to a
-hyphen that none is called, such as amd, is all of amd-*), on KERNELS/unpatched.bzImage and
-KERNELS/patched.bzImage, as many at a time as this machine has CPUs. Compare what became of
-the guest with the table, and print KTAP.
+Run the scenarios of the table "scenarios" for TREE, all or those named, on
+KERNELS/unpatched.bzImage and KERNELS/patched.bzImage, as many at a time as this machine has
+CPUs. Compare the outcome with the table, and print KTAP. A prefix such as amd selects all of
+amd-*, unless a scenario has that name.
 
-LAB      where the Makefile here built (vmm, guest.cpio, l1.cpio, amd.cpio), with L1's kernels
-         (l1.bzImage, stock.bzImage)
-KERNELS  the kernels under test, each with its KERNEL.hook.cpio (hook/build.sh)
+LAB      the directory in which the Makefile here built vmm, guest.cpio, l1.cpio and amd.cpio,
+         with L1's kernels (l1.bzImage, stock.bzImage)
+KERNELS  the directory of the kernels under test, each with its KERNEL.hook.cpio (hook/build.sh)
 LOGS     gets the console of every run, SCENARIO.KERNEL.log, and results.json
--b DIR   has more backends, BACKEND.sh, than lab/ here
--k       only KERNEL of the two is run. KERNEL "tried" is neither of them, but one to be found
-         out about: its verdict is compared with what both must come to, and the result has
-         "as": unpatched, patched, both, or neither
--m       the patched kernel is all there is, and L1's kernel is one of upstream's. AMD guests are
-         skipped if LAB has no amd.cpio, and all if another file or a program is missing
--n       nothing is run: there are such scenarios, for TREE if it is not empty, and such a BACKEND.
-         Print SCENARIO KERNEL BACKEND of each row, with the table's backend
+-b DIR   use the backends of DIR (BACKEND.sh), too, not only those of lab/ here
+-k       run only this KERNEL. With -k tried, the kernel under test is unknown: compare its
+         verdict with what both kernels are expected to do. Its result has "as": unpatched,
+         patched, both, or neither
+-m       there is only a patched kernel, and L1 runs an upstream kernel. Skip AMD guests if LAB
+         has no amd.cpio, and everything if another file or a program is missing
+-n       run nothing. Check that there are such scenarios, for TREE if it is not empty, and such
+         a BACKEND. Print SCENARIO KERNEL BACKEND of each row, with the table's backend
 
 In the environment:
-BACKEND  is taken instead of the table's: kvm, or tcg so that kvm is not tried, or another for
-         all. Without it, kvm is taken where it works (lab/kvm-lacks.sh) for what it does as
-         well. A line of output names it.
-DEADLINE seconds since the epoch: what has no verdict by then is stopped and skipped. The line
-         has BUDGET, the minutes that the user gave.
+BACKEND  replaces the table's backends: kvm, or tcg so that kvm is not tried, or another for all
+         rows. Without it, kvm replaces the backends that it can, if it works
+         (lab/kvm-lacks.sh). A line of the output names the choice.
+DEADLINE seconds since the epoch. Scenarios without a verdict by then are stopped and skipped.
+         The line has BUDGET, the minutes that the user gave.
 
-results.json: tree, version, backend, planned (how many rows), and rows; each of these has
+results.json: tree, version, backend, planned (the number of rows), and rows. Each row has
 scenario, kernel, backend, expect, result (ok, not ok, skip), reason (of a skip), verdict (what,
 facts), seconds.
 
-Exit status: 0 when everything came out as the table has it, 1 when not, 2 when nothing could
-be run or there is no such scenario or backend, 4 when all was skipped.
+Exit status: 0 if all outcomes were as expected, 1 if not, 2 if nothing could be run or there is
+no such scenario or backend, 4 if everything was skipped.
 """
 import fnmatch
 import getopt
@@ -49,8 +49,8 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
-# What each backend needs in LAB, and what does the same under KVM, if that works. The jobs of
-# those that take longest begin first. broadcast is run by tcg, in the same L1.
+# Of each backend: the files that it needs in LAB, and its replacement if KVM works. The slowest
+# come first, because their jobs start first. tcg runs the rows of broadcast, in the same L1.
 BACKENDS = {
     "bochs": (["l1.cpio", "stock.bzImage"], "kvm-broadcast"),
     "bochs-lmce": (["l1.cpio", "l1.bzImage"], None),
@@ -69,34 +69,37 @@ VERDICT = "vmm: verdict "
 
 
 class Mistake(Exception):
-    """The user asks for something that there is not: exit status 2."""
+    """The user asks for something that does not exist: exit status 2."""
 
 
 class CannotRun(Exception):
-    """Nothing can be run: exit status 2, or with -m, a skip."""
+    """Nothing can be run: exit status 2, or a skip with -m."""
 
 
 # ---- the table of scenarios
 
 
 def read_table():
-    """All rows: scenario, trees, kernels, backend, what must come out."""
+    """Yield all rows: scenario, trees, kernels, backend, expected outcome."""
     with open(os.path.join(HERE, "scenarios"), encoding="utf-8") as table:
         for line in table:
             words = line.split()
-            if words and not line.startswith("#"):
-                # the driver decides by the name, and here it is the backend that counts
-                if len(words) < 5 or words[3] not in BACKENDS or \
-                   words[0].startswith("broadcast-") != (words[3] == "broadcast"):
-                    raise Mistake("this row of the table of scenarios has no EXPECT, an unknown "
-                                  f"BACKEND, or only one of broadcast-* and broadcast: {line}")
-                trees, kernels = words[1].split(","), words[2]
-                yield (words[0], trees, KERNELS if kernels == "*" else [kernels],
-                       words[3], words[4:])
+            if not words or line.startswith("#"):
+                continue
+            backends = words[3].split(",") if len(words) > 4 else []
+            # the driver goes by the name, this program by the backend
+            if not backends or not set(backends) <= set(BACKENDS) or \
+               words[0].startswith("broadcast-") != (words[3] == "broadcast"):
+                raise Mistake("this row of the table of scenarios has no EXPECT, an unknown "
+                              f"BACKEND, or only one of broadcast-* and broadcast: {line}")
+            for backend in backends:
+                name = words[0] if backend == backends[0] else f"{backend}-{words[0]}"
+                yield (name, words[1].split(","), KERNELS if words[2] == "*" else [words[2]],
+                       backend, words[4:])
 
 
 def is_asked_for(name, only, names):
-    """By its name, or by what it begins with, if that is no name: amd, amd-soak."""
+    """Return whether ONLY has NAME, or a prefix of it that is no scenario (amd, amd-soak)."""
     if not only or name in only:
         return True
     while "-" in name:
@@ -107,7 +110,7 @@ def is_asked_for(name, only, names):
 
 
 def select_rows(series, only, under_test):
-    """What is to be run: of a scenario and a kernel, the first row that fits SERIES, if any."""
+    """Return the rows to run: for each scenario and kernel, the first row that fits SERIES."""
     table = list(read_table())
     names = {row[0] for row in table}
     rows = {}
@@ -134,7 +137,7 @@ def select_rows(series, only, under_test):
 
 
 def fits(expect, verdict):
-    """Every word of expect is borne out by the verdict."""
+    """Return whether the verdict satisfies every word of EXPECT."""
     if verdict is None or verdict["what"] != expect[0]:
         return False
     facts = list(all_facts(verdict))
@@ -151,28 +154,28 @@ def fits(expect, verdict):
 
 
 def all_facts(verdict):
-    """Pairs of key and value; a key that came more than once has a list."""
+    """Yield pairs of key and value. A key that came more than once has a list."""
     for key, value in verdict["facts"].items():
         for one in value if isinstance(value, list) else [value]:
             yield key, one
 
 
-# ---- the jobs: what one backend does with one kernel
+# ---- the jobs: each runs one kernel on one backend
 
 
 class Jobs:
-    """As many at a time as there are CPUs, each in a process group of its own."""
+    """Runs as many jobs at a time as there are CPUs, each in its own process group."""
 
     def __init__(self, programs, lab, kernels, logs):
         self.programs, self.where, self.logs = programs, [lab, kernels, logs], logs
         self.waiting, self.running, self.over, self.cut = [], {}, set(), set()
 
     def add(self, backend, kernel, scenarios):
-        """One more job, after those that are there."""
+        """Add a job to the end of the queue."""
         self.waiting.append((backend, kernel, scenarios))
 
     def go_on(self):
-        """Note which have ended, and begin others in their place."""
+        """Find the jobs that have ended, and start others."""
         for job, process in list(self.running.items()):
             if process.poll() is not None:
                 del self.running[job]
@@ -185,7 +188,7 @@ class Jobs:
                     stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
 
     def stop(self):
-        """Nothing is left running. What was cut off is in self.cut."""
+        """Stop all jobs. self.cut has those that had not ended."""
         self.cut |= set(self.running) | {(backend, kernel) for backend, kernel, _ in self.waiting}
         self.waiting = []
         for process in self.running.values():
@@ -202,7 +205,7 @@ class Jobs:
 
 
 def verdict_in(line):
-    """The verdict in a line of the driver's, or None. The line may not be whole yet."""
+    """Return the verdict in a line of the driver, or None. The line may be incomplete."""
     try:
         verdict = json.loads(line[len(VERDICT):]) if line.startswith(VERDICT) else None
     except json.JSONDecodeError:
@@ -211,7 +214,7 @@ def verdict_in(line):
 
 
 def read_verdict(log):
-    """What the driver printed last, or None: it may be at work."""
+    """Return the last verdict in LOG, or None if there is none yet."""
     try:
         with open(log, encoding="utf-8", errors="replace") as lines:
             found = [line for line in lines if line.startswith(VERDICT)]
@@ -221,7 +224,7 @@ def read_verdict(log):
 
 
 def find_programs(folders):
-    """What runs each backend, by its name."""
+    """Return the program of each backend, by the name of the backend."""
     programs = {backend: os.path.abspath(f"{folder}/{backend}.sh")
                 for folder in folders for backend in BACKENDS
                 if os.access(f"{folder}/{backend}.sh", os.X_OK)}
@@ -234,7 +237,7 @@ def find_programs(folders):
 
 
 def series_of(tree):
-    """Of a tree of the user's own, TREE is SERIES~NAME."""
+    """Return the series of TREE. For the user's own tree, TREE is SERIES~NAME."""
     return tree.partition("~")[0]
 
 
@@ -277,7 +280,7 @@ class Run:
         self.count = {"ok": 0, "not ok": 0, "skip": 0}
 
     def choose_backends(self):
-        """Give each row its backend; what is said of it."""
+        """Choose a backend for each row. Return a line that explains the choice."""
         if self.asked not in ("", "kvm"):
             if self.asked != "tcg":
                 for row in self.rows:
@@ -310,7 +313,7 @@ class Run:
         return "KVM of this machine, in place of: " + " ".join(replaced)
 
     def why_no_kvm(self):
-        """Nothing when KVM runs a guest that runs a guest."""
+        """Return why KVM cannot run a nested guest, or None."""
         if "tcg" in self.missing:
             return "there is no L1 to try it with"
         if not any(BACKENDS[row["backend"]][1] for row in self.rows):
@@ -329,7 +332,7 @@ class Run:
         return reason or "lab/kvm-lacks.sh failed" if lacks.returncode else None
 
     def check_files(self):
-        """All that the rows need is there."""
+        """Raise an error if a file or a program that the rows need is missing."""
         backends = {row["backend"] for row in self.rows} - set(self.missing)
         for path in [f"{self.lab}/{name}" for backend in backends
                      for name in ["vmm", "guest.cpio"] + BACKENDS[backend][0]] + \
@@ -343,7 +346,7 @@ class Run:
                 raise CannotRun(f"no {program}: install it first")
 
     def wait_for(self, row):
-        """A verdict; or None when its job is over without one. And whether it was in time."""
+        """Return the verdict, None if the job ended without one, and whether it was in time."""
         job = row["backend"], row["kernel"]
         since = time.time()
         while True:
@@ -363,7 +366,7 @@ class Run:
         return verdict, bool(verdict) or job not in self.jobs.cut
 
     def judge(self, row):
-        """Find out what became of the guest, and compare: result, and reason, verdict, as."""
+        """Wait for the verdict, and compare it with the table: result, reason, verdict, as."""
         reason = self.missing.get(row["backend"])
         if reason:
             return {"result": "skip", "reason": f"{row['backend']}: {reason}"}
@@ -384,11 +387,11 @@ class Run:
         return {"result": "ok" if good else "not ok", "verdict": verdict}
 
     def command(self, row):
-        """What runs that row again."""
+        """Return the command that runs the row again."""
         return self.again + row["scenario"] + (f" BACKEND={self.asked}" if self.asked else "")
 
     def explain(self, row):
-        """Why a row failed, as lines for KTAP."""
+        """Print why a row failed, as comments of KTAP."""
         print("# expected:", *row["expect"][row["kernel"]])
         print("# got:     ", row["verdict"]["what"],
               *(f"{key}={value}" for key, value in all_facts(row["verdict"])))
@@ -401,7 +404,7 @@ class Run:
         print("# again:", self.command(row))
 
     def write_results(self):
-        """results.json, of what has come out so far."""
+        """Write results.json, with the results so far."""
         seconds = {}
         try:
             with open(f"{self.logs}/seconds", encoding="utf-8") as lines:
@@ -421,7 +424,7 @@ class Run:
         os.replace(f"{self.logs}/results.json.new", f"{self.logs}/results.json")
 
     def run(self):
-        """The exit status."""
+        """Run all rows. Return the exit status."""
         print(f"KTAP version 1\n1..{len(self.rows)}\n# {self.backend}", flush=True)
         for backend in BACKENDS:
             for kernel in self.under_test:
@@ -447,13 +450,13 @@ class Run:
 
 
 def is_amd():
-    """Whether KVM of this machine is that for AMD."""
+    """Return whether KVM of this machine is KVM-AMD."""
     with open("/proc/cpuinfo", encoding="utf-8") as cpuinfo:
         return " svm " in cpuinfo.read().replace("\n", " ")
 
 
 def print_tail(path, count, but=None):
-    """The last lines of a file, if it is there, as comments."""
+    """Print the last lines of a file, if it exists, as comments."""
     try:
         with open(path, encoding="utf-8", errors="replace") as lines:
             kept = [line for line in lines if not but or but not in line]
@@ -467,7 +470,7 @@ SIGNALS = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
 
 
 def end(number, _frame):
-    """Of a signal: end, and let no second one get in the way. timeout(1) sends two."""
+    """Handle a signal: ignore later ones, and exit. timeout(1) sends two."""
     for each in SIGNALS:
         signal.signal(each, signal.SIG_IGN)
     if number == signal.SIGINT:
@@ -476,7 +479,7 @@ def end(number, _frame):
 
 
 def main():
-    """What run.py is called for."""
+    """Parse the arguments, and run. Return the exit status."""
     run, options = None, {}
     for number in SIGNALS:
         signal.signal(number, end)
