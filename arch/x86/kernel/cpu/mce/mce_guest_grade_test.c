@@ -53,26 +53,29 @@ static const struct leave_param {
 	{ "Intel, local", X86_VENDOR_INTEL, MCG_LOCAL, true },
 	{ "Intel, broadcast", X86_VENDOR_INTEL, MCG_RESTART, false },
 	{ "Intel, local, RIPV clear", X86_VENDOR_INTEL, MCG_LOCAL & ~MCG_STATUS_RIPV, false },
-	{ "Intel, local, EIPV clear", X86_VENDOR_INTEL, MCG_LOCAL & ~MCG_STATUS_EIPV, true },
-	{ "Intel, polled", X86_VENDOR_INTEL, 0, false },
 	{ "AMD", X86_VENDOR_AMD, MCG_RESTART, true },
 	{ "AMD, RIPV clear", X86_VENDOR_AMD, MCG_RESTART & ~MCG_STATUS_RIPV, false },
-	{ "AMD, polled", X86_VENDOR_AMD, 0, true },
 	{ "Zhaoxin, local", X86_VENDOR_ZHAOXIN, MCG_LOCAL, true },
 	{ "Zhaoxin, broadcast", X86_VENDOR_ZHAOXIN, MCG_RESTART, false },
+	/* VMMs treat Hygon as another Intel. */
+	{ "Hygon", X86_VENDOR_HYGON, MCG_RESTART, false },
+}, leave_no_task_params[] = {
+	/* These are no machine check of a task that can return to user space. */
+	{ "Intel, local, EIPV clear", X86_VENDOR_INTEL, MCG_LOCAL & ~MCG_STATUS_EIPV, true },
+	{ "Intel, polled", X86_VENDOR_INTEL, 0, false },
+	{ "AMD, polled", X86_VENDOR_AMD, 0, true },
 	{ "Intel, local, no MCG_SER_P", X86_VENDOR_INTEL, MCG_LOCAL, false, true },
 	{ "AMD, no SUCCOR", X86_VENDOR_AMD, MCG_RESTART, false, true },
 	{ "AMD, polled, no SUCCOR", X86_VENDOR_AMD, 0, false, true },
 	{ "AMD, no overflow recovery", X86_VENDOR_AMD, MCG_RESTART, false, false,
 	  without_overflow_recovery },
-	/* With MCG_SER_P, the handler overlooks AMD's records: they have no S bit. */
+	/* With MCG_SER_P, the handler ignores AMD's records, which have no S bit. */
 	{ "AMD, with MCG_SER_P", X86_VENDOR_AMD, MCG_RESTART, false, false, with_ser },
 	{ "Intel, local, two pages", X86_VENDOR_INTEL, MCG_LOCAL, false, false, about_two_pages },
-	/* VMMs treat Hygon as another Intel. */
-	{ "Hygon", X86_VENDOR_HYGON, MCG_RESTART, false },
 };
 
 KUNIT_ARRAY_PARAM_DESC(leave, leave_params, desc);
+KUNIT_ARRAY_PARAM_DESC(leave_no_task, leave_no_task_params, desc);
 
 static void leave_by_record(struct kunit *test)
 {
@@ -82,10 +85,10 @@ static void leave_by_record(struct kunit *test)
 		.status = SRAR | MCI_STATUS_POISON | DATA_LOAD,
 	};
 
-	be_cpu(param->vendor, !param->no_recovery);
+	pretend_cpu(param->vendor, !param->no_recovery);
 	if (param->change)
 		param->change(&m);
-	KUNIT_EXPECT_EQ(test, (int)(param->leaves && in_guest()), (int)can_leave_mapped(&m));
+	KUNIT_EXPECT_EQ(test, (int)(param->leaves && leaves_pages()), (int)can_leave_mapped(&m));
 }
 
 /* ---- Grading */
@@ -325,16 +328,17 @@ static void grade_kernel_load(struct kunit *test)
 		.mcgstatus = param->mcgstatus, .cs = param->cs, .ip = regs.ip,
 	};
 	u64 addr = page_in_state(test, param->page);
+	bool guest = grades_stray_accesses();
 	int severity;
 
-	be_cpu(param->vendor, param->recovers);
+	pretend_cpu(param->vendor, param->recovers);
 	regs.si = (unsigned long)__va(addr);
 	severity = grade(&m, &regs, addr | BESIDES, param->misc);
 
-	KUNIT_EXPECT_EQ(test, in_guest() ? outcomes[param->outcome].guest :
-					   outcomes[param->outcome].bare, severity);
-	KUNIT_EXPECT_EQ(test, in_guest() ? outcomes[param->outcome].guest_kflags :
-					   outcomes[param->outcome].bare_kflags, (u64)m.kflags);
+	KUNIT_EXPECT_EQ(test, guest ? outcomes[param->outcome].guest :
+				      outcomes[param->outcome].bare, severity);
+	KUNIT_EXPECT_EQ(test, guest ? outcomes[param->outcome].guest_kflags :
+				      outcomes[param->outcome].bare_kflags, (u64)m.kflags);
 
 	/* The handler reads the bank into the record later. Grading does not. */
 	KUNIT_EXPECT_EQ(test, 0ULL, (u64)m.addr);
@@ -346,13 +350,13 @@ static void grade_kernel_load(struct kunit *test)
  * other, or none, it recovers if the page was left in the direct map of a guest, and if the
  * access is by the direct map.
  */
-static void grade_fixups(struct kunit *test, enum page_state state, bool direct)
+static void expect_fixup_grades(struct kunit *test, enum page_state state, bool direct)
 {
 	u64 addr = page_in_state(test, state);
 	unsigned long by = direct ? (unsigned long)__va(addr) : PAGE_SIZE;
 	int fixup;
 
-	be_cpu(X86_VENDOR_INTEL, true);
+	pretend_cpu(X86_VENDOR_INTEL, true);
 	for (fixup = 0; fixup < NR_FIXUPS; fixup++) {
 		struct pt_regs regs = { .ip = instruction(fixup), .si = by };
 		struct mce m = {
@@ -361,7 +365,7 @@ static void grade_fixups(struct kunit *test, enum page_state state, bool direct)
 		};
 		bool safe = fixup == EX_TYPE_DEFAULT_MCE_SAFE || fixup == EX_TYPE_FAULT_MCE_SAFE ||
 			    (fixup == EX_TYPE_FAULT && fixup != FAULT_FIXUP);
-		bool stray = state == LEFT && direct && in_guest();
+		bool stray = state == LEFT && direct && grades_stray_accesses();
 		int severity = grade(&m, &regs, addr, PAGE);
 
 		KUNIT_EXPECT_EQ_MSG(test, safe || stray ? MCE_AR_SEVERITY : MCE_PANIC_SEVERITY,
@@ -373,10 +377,10 @@ static void grade_fixups(struct kunit *test, enum page_state state, bool direct)
 
 static void grade_fixup_types(struct kunit *test)
 {
-	grade_fixups(test, LEFT, true);
-	grade_fixups(test, LEFT, false);
-	grade_fixups(test, MARKED, true);
-	grade_fixups(test, GOOD, true);
+	expect_fixup_grades(test, LEFT, true);
+	expect_fixup_grades(test, LEFT, false);
+	expect_fixup_grades(test, MARKED, true);
+	expect_fixup_grades(test, GOOD, true);
 }
 
 /* A record that was found by polling is not about the instruction that was interrupted. */
@@ -387,7 +391,7 @@ static void grade_without_regs(struct kunit *test)
 		.status = SRAR_LOAD, .mcgstatus = MCG_RESTART, .cs = __KERNEL_CS,
 	};
 
-	be_cpu(X86_VENDOR_INTEL, true);
+	pretend_cpu(X86_VENDOR_INTEL, true);
 	KUNIT_EXPECT_EQ(test, (int)MCE_PANIC_SEVERITY,
 			grade(&m, NULL, page_in_state(test, LEFT), PAGE));
 	KUNIT_EXPECT_EQ(test, 0ULL, (u64)m.kflags);
@@ -454,12 +458,12 @@ static void grade_access(struct kunit *test)
 		.cpuvendor = X86_VENDOR_INTEL, .bank = BANK, .ip = regs.ip,
 		.status = SRAR_LOAD, .mcgstatus = MCG_RESTART, .cs = __KERNEL_CS,
 	};
-	bool stray = param->stray && in_guest();
-	/* Bare metal takes a MOVS from user space for a copy, whichever page was bad. */
-	bool copyin = param->copyin || (param->stray && !in_guest() &&
+	bool stray = param->stray && grades_stray_accesses();
+	/* Bare metal counts a MOVS from user space as a copy, whichever page was bad. */
+	bool copyin = param->copyin || (param->stray && !stray &&
 					param->instruction == COPY_MOVS && param->si == USER);
 
-	be_cpu(X86_VENDOR_INTEL, true);
+	pretend_cpu(X86_VENDOR_INTEL, true);
 	if (copyin)
 		kflags = MCE_IN_KERNEL_COPYIN | MCE_IN_KERNEL_RECOV;
 	KUNIT_EXPECT_EQ(test, copyin || stray ? MCE_AR_SEVERITY : MCE_PANIC_SEVERITY,
@@ -504,8 +508,8 @@ static void needs_bank(struct kunit *test)
 
 static void needs_guest(struct kunit *test)
 {
-	if (!in_guest())
-		kunit_skip(test, "takes a guest: fatal on bare metal");
+	if (!grades_stray_accesses())
+		kunit_skip(test, "not a guest: this would be fatal");
 	needs_bank(test);
 }
 
@@ -558,7 +562,7 @@ static void handler_runs_page_fault_fixup(struct kunit *test)
 	addr = page_in_state(test, LEFT);
 	m.addr = addr | BESIDES;
 	regs.di = (unsigned long)__va(addr);
-	be_cpu(param->vendor, true);
+	pretend_cpu(param->vendor, true);
 	machine_check(&regs, m.addr, param->mcgstatus);
 	KUNIT_EXPECT_EQ(test, instruction(param->fixup + 1), regs.ip);
 	KUNIT_EXPECT_EQ(test, (unsigned long)X86_TRAP_PF, regs.ax);
@@ -581,7 +585,7 @@ static void handler_takes_out_at_return(struct kunit *test)
 
 	needs_guest(test);
 
-	be_cpu(X86_VENDOR_INTEL, true);
+	pretend_cpu(X86_VENDOR_INTEL, true);
 	for (i = 0; i < 3; i++) {
 		struct pt_regs regs = { .ip = instruction(FAULT_FIXUP), .cs = __KERNEL_CS };
 		bool healthy = i == 2;
@@ -664,7 +668,7 @@ static void handler_counts_copies(struct kunit *test)
 		const struct mce_test_calls *offline = mce_test_memory_failure(test, 0);
 		const struct mce_test_calls *taken_out = mce_test_set_mce_nospec(test);
 
-		be_cpu(X86_VENDOR_INTEL, true);
+		pretend_cpu(X86_VENDOR_INTEL, true);
 		for (count = 1; count < 4; count++) {
 			struct pt_regs regs = {
 				.ip = instruction(COPY_LOAD), .cs = __KERNEL_CS, .si = PAGE_SIZE,
@@ -683,22 +687,20 @@ static void handler_counts_copies(struct kunit *test)
 	}
 }
 
-/* The handler's record says whether the page that a task hit is left, or taken out. */
+/* The record decides whether the page of a task is left, or taken out. */
 static void handler_leaves_by_record(struct kunit *test)
 {
 	const struct leave_param *param = test->param_value;
-	bool leaves = param->leaves && in_guest(), offlines;
+	bool leaves = param->leaves && leaves_pages(), offlines;
 	struct mce m = { .addr = SOME_PFN << PAGE_SHIFT | BESIDES };
 	struct pt_regs regs = { .cs = __USER_CS };
 	const struct mce_test_calls *offline, *taken_out;
 
 	needs_bank(test);
-	/* The rest is no machine check of a task, or other CPUs would have to take it, too. */
-	if (!(param->mcgstatus & MCG_STATUS_EIPV) || param->no_recovery || param->change ||
-	    (!(param->mcgstatus & MCG_STATUS_LMCES) && num_online_cpus() > 1))
-		return;
+	if (!(param->mcgstatus & MCG_STATUS_LMCES) && num_online_cpus() > 1)
+		kunit_skip(test, "the other CPUs would have to take part");
 
-	be_cpu(param->vendor, true);
+	pretend_cpu(param->vendor, true);
 	offline = mce_test_memory_failure(test, 0);
 	taken_out = mce_test_set_mce_nospec(test);
 	machine_check(&regs, m.addr, param->mcgstatus);
@@ -715,6 +717,7 @@ static void handler_leaves_by_record(struct kunit *test)
 
 static struct kunit_case mce_guest_grade_cases[] = {
 	KUNIT_CASE_PARAM(leave_by_record, leave_gen_params),
+	KUNIT_CASE_PARAM(leave_by_record, leave_no_task_gen_params),
 	KUNIT_CASE_PARAM(grade_kernel_load, grade_gen_params),
 	KUNIT_CASE(grade_fixup_types),
 	KUNIT_CASE(grade_without_regs),

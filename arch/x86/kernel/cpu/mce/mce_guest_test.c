@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit tests for memory errors in a guest: what becomes of the page
+ * KUnit tests for memory errors in a guest: what happens to the page
  *
  * A VMM unmaps a poisoned page before it injects the machine check. The kernel then leaves
- * the page in the direct map where it can. On bare metal it takes every page out. Run these
- * tests on both, with and without X86_FEATURE_HYPERVISOR: they expect accordingly.
+ * the page in the direct map if it can. On bare metal it takes every page out. Run these
+ * tests on both, with and without X86_FEATURE_HYPERVISOR. They expect different results.
  *
  * Page tables are the real ones. Records and memory_failure() are made up. What the kernel
  * does when it accesses such a page is for mce_guest_grade_test.c.
@@ -23,7 +23,7 @@
 #include "../sgx/sgx.h"
 #endif
 
-/* What older trees do in another way, on bare metal. They say so in kunit_compat.h. */
+/* Older trees differ on bare metal. Their kunit_compat.h defines these otherwise. */
 #ifndef LINES_STAY_UNCACHED
 #define LINES_STAY_UNCACHED false	/* a page with bad lines becomes uncacheable instead */
 #define PAGES_COME_BACK true		/* clear_mce_nospec() makes it present again */
@@ -31,7 +31,7 @@
 #define KILLS_AGAIN false		/* SIGBUS is sent although memory_failure() has sent it */
 #endif
 
-/* ---- The console: whether it has a warning about the direct map */
+/* ---- The console: is there a warning about the direct map? */
 
 static bool captured, complained;
 static int loglevel;
@@ -76,7 +76,7 @@ static void expect_no_complaint(struct kunit *test)
 
 /* ---- Page tables */
 
-/* AMD's machine checks are never broadcast. */
+/* MCG_STATUS of a local or of a broadcast machine check */
 static u64 mcg_status(bool local)
 {
 	return local ? MCG_LOCAL : MCG_RESTART;
@@ -91,7 +91,7 @@ static void action_optional(unsigned long pfn, u64 misc, bool local)
 		.mcgstatus = mcg_status(local),
 	};
 
-	be_cpu(X86_VENDOR_INTEL, true);
+	pretend_cpu(X86_VENDOR_INTEL, true);
 	uc_decode_notifier(NULL, 0, &m);
 }
 
@@ -102,7 +102,7 @@ static void deferred(unsigned long pfn, u64 misc, bool local)
 		.status = AMD_DEFERRED, .addr = (u64)pfn << PAGE_SHIFT,
 	};
 
-	be_cpu(X86_VENDOR_AMD, true);
+	pretend_cpu(X86_VENDOR_AMD, true);
 	uc_decode_notifier(NULL, 0, &m);
 }
 
@@ -114,9 +114,9 @@ static void as_current(unsigned long pfn, u64 misc, bool copyin, bool local)
 		.mcgstatus = mcg_status(local),
 	};
 
-	be_cpu(X86_VENDOR_INTEL, true);
+	pretend_cpu(X86_VENDOR_INTEL, true);
 	current->mce_addr = (u64)pfn << PAGE_SHIFT | BESIDES;
-	/* Older trees look at this. In a guest, all records are about whole pages for them. */
+	/* Older trees use this. In a guest, they treat all records as about whole pages. */
 	current->mce_whole_page = in_guest() || MCI_MISC_ADDR_LSB(misc) >= PAGE_SHIFT;
 	current->mce_ripv = 1;
 	current->mce_kflags = copyin ? MCE_IN_KERNEL_RECOV | MCE_IN_KERNEL_COPYIN : 0;
@@ -163,16 +163,16 @@ static const struct map_param {
 
 KUNIT_ARRAY_PARAM_DESC(map, map_params, desc);
 
-/* What becomes of a page */
+/* What happens to a page */
 enum fate { OUT, UNCACHED, STAYS };
 
 static enum fate fate_of(const struct map_param *param)
 {
 	if (param->path == copy_in && COPIED_PAGES_STAY)
 		return STAYS;
-	if (in_guest())
+	if (leaves_pages())
 		return param->local ? STAYS : OUT;
-	if (param->misc == LINE && LINES_STAY_UNCACHED)
+	if (param->misc == LINE && LINES_STAY_UNCACHED && !in_guest())
 		return UNCACHED;
 	return OUT;
 }
@@ -181,14 +181,14 @@ static void nospec_page_tables(struct kunit *test)
 {
 	const struct map_param *param = test->param_value;
 	enum fate fate = fate_of(param);
-	bool left = fate == STAYS && in_guest() && !(param->path == copy_in && COPIED_PAGES_STAY);
+	bool left = fate == STAYS && leaves_pages() && !(param->path == copy_in && COPIED_PAGES_STAY);
 	struct mce m = {};
 	struct page *page = mce_test_page(param->level);
 	struct entry before, next, entry;
 	unsigned long pfn;
 
 	if (!page && param->level == PG_LEVEL_1G)
-		kunit_skip(test, "no 1G mapping: that takes a CPU with pdpe1gb and 3G of memory");
+		kunit_skip(test, "no 1G mapping: that needs a CPU with pdpe1gb and 3G of memory");
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, page);
 	pfn = page_to_pfn(page);
@@ -369,13 +369,13 @@ static void queue_record(struct kunit *test, const struct record_param *param, b
 		.mcgstatus = mcg_status(local), .cs = __USER_CS,
 	};
 	bool gone = param->offlines && !param->ret, handled;
-	bool stays = in_guest() && param->recovers &&
+	bool stays = leaves_pages() && param->recovers &&
 		     (local || param->vendor == X86_VENDOR_AMD);
 	const struct mce_test_calls *offline, *taken_out;
 	char *msg = NULL;
 	int ret;
 
-	be_cpu(param->vendor, param->recovers);
+	pretend_cpu(param->vendor, param->recovers);
 	offline = mce_test_memory_failure(test, param->ret);
 	taken_out = mce_test_set_mce_nospec(test);
 
@@ -403,7 +403,7 @@ static void nospec_queued_record(struct kunit *test)
 	queue_record(test, test->param_value, false);
 }
 
-/* The machine check of a stray access takes the page out, but does not have it forgotten. */
+/* After the machine check of a stray access, the page is taken out, but not forgotten. */
 static void nospec_after_stray_access(struct kunit *test)
 {
 	static const struct {
@@ -424,7 +424,7 @@ static void nospec_after_stray_access(struct kunit *test)
 	const struct mce_test_calls *offline, *taken_out;
 	int i;
 
-	be_cpu(X86_VENDOR_INTEL, true);
+	pretend_cpu(X86_VENDOR_INTEL, true);
 	offline = mce_test_memory_failure(test, 0);
 	for (i = 0; i < ARRAY_SIZE(records); i++) {
 		struct mce m = {
@@ -472,7 +472,7 @@ static void nospec_races_with_clear(struct kunit *test)
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, page);
 	pfn = page_to_pfn(page);
 	m.addr = (u64)pfn << PAGE_SHIFT;
-	be_cpu(X86_VENDOR_INTEL, true);
+	pretend_cpu(X86_VENDOR_INTEL, true);
 	cleared_pfn = 0;
 	KUNIT_ASSERT_TRUE(test, leave_mapped(pfn, true));
 	kunit_activate_static_stub(test, set_mce_nospec, clear_and_set_mce_nospec);
@@ -548,7 +548,7 @@ KUNIT_ARRAY_PARAM_DESC(task, task_params, desc);
 static void return_to_user(struct kunit *test, const struct task_param *param, bool local)
 {
 	bool gone = !param->ret && !(param->copyin && COPIED_PAGES_STAY), killed;
-	bool stays = in_guest() && local;
+	bool stays = leaves_pages() && local;
 	const struct mce_test_calls *offline, *taken_out;
 	struct mce m = { .addr = SOME_PFN << PAGE_SHIFT };
 
@@ -591,8 +591,8 @@ static struct mce local_record = {
 static void leave_in_guest(struct kunit *test)
 {
 	kunit_info(test, "this is %s\n", in_guest() ? "a guest" : "bare metal");
-	be_cpu(X86_VENDOR_INTEL, true);
-	KUNIT_EXPECT_EQ(test, in_guest(), can_leave_mapped(&local_record));
+	pretend_cpu(X86_VENDOR_INTEL, true);
+	KUNIT_EXPECT_EQ(test, leaves_pages(), can_leave_mapped(&local_record));
 }
 
 static void leave_not_in_xen(struct kunit *test)
@@ -604,7 +604,7 @@ static void leave_not_in_xen(struct kunit *test)
 	if (system_state >= SYSTEM_RUNNING)
 		kunit_skip(test, "Xen's variables are read-only after boot");
 
-	be_cpu(X86_VENDOR_INTEL, true);
+	pretend_cpu(X86_VENDOR_INTEL, true);
 	xen_domain_type = XEN_PV_DOMAIN;
 	pv = can_leave_mapped(&local_record);
 	xen_domain_type = XEN_HVM_DOMAIN;
@@ -622,7 +622,7 @@ static void leave_not_if_hypervisor_needs_nospec(struct kunit *test)
 {
 	bool needs = hypervisor_needs_nospec, can;
 
-	be_cpu(X86_VENDOR_INTEL, true);
+	pretend_cpu(X86_VENDOR_INTEL, true);
 	hypervisor_needs_nospec = true;
 	can = can_leave_mapped(&local_record);
 	hypervisor_needs_nospec = needs;
@@ -639,7 +639,7 @@ static void leave_not_in_hyperv_root(struct kunit *test)
 	if (system_state >= SYSTEM_RUNNING)
 		kunit_skip(test, "Hyper-V's variables can be read-only after boot");
 
-	be_cpu(X86_VENDOR_INTEL, true);
+	pretend_cpu(X86_VENDOR_INTEL, true);
 	hv_curr_partition_type = HV_PARTITION_TYPE_ROOT;
 	root = can_leave_mapped(&local_record);
 	hv_curr_partition_type = type;
@@ -676,5 +676,5 @@ static struct kunit_suite mce_guest_suite = {
 
 kunit_test_suite(mce_guest_suite);
 
-MODULE_DESCRIPTION("KUnit tests for memory errors in a guest: what becomes of the page");
+MODULE_DESCRIPTION("KUnit tests for memory errors in a guest: what happens to the page");
 MODULE_LICENSE("GPL");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the KUnit suites for memory errors in a guest share
+ * Shared by the KUnit suites for memory errors in a guest
  */
 #include <linux/gfp.h>
 #include <linux/list.h>
@@ -9,7 +9,7 @@
 
 #include "mce_guest_test_helpers.h"
 
-/* ---- The machine: what a case changes in it is put back after the case */
+/* ---- The machine: what a case changes is restored after the case */
 
 static struct {
 	u8 vendor;
@@ -60,8 +60,8 @@ void mce_test_exit(struct kunit *test)
 }
 
 /*
- * A page in the middle of a mapping of that size, or of any for PG_LEVEL_NONE. NULL when
- * none is left. It is freed by the next call, or after the case.
+ * Return a page in the middle of a mapping of that size, or of any size for PG_LEVEL_NONE.
+ * Return NULL if there is none. The next call frees the page, or the end of the case.
  */
 struct page *mce_test_page(unsigned int level)
 {

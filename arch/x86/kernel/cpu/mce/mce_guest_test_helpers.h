@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the KUnit suites for memory errors in a guest share: constants of records, the machine
- * as they find it, pages to poison, and replacements for memory_failure() and
+ * Shared by the KUnit suites for memory errors in a guest: constants of records, the machine
+ * that they run on, pages to poison, and replacements for memory_failure() and
  * set_mce_nospec()
  */
 #ifndef __X86_MCE_GUEST_TEST_HELPERS_H__
@@ -72,8 +72,20 @@ static inline bool in_guest(void)
 	return boot_cpu_has(X86_FEATURE_HYPERVISOR);
 }
 
-/* Be a CPU of that vendor, with or without MCG_SER_P or SUCCOR, until the case is over */
-static inline void be_cpu(u8 vendor, bool recovers)
+/* Whether the kernel should leave the page of a local record in the direct map */
+static inline bool leaves_pages(void)
+{
+	return in_guest() && !xen_domain() && !hypervisor_needs_nospec;
+}
+
+/* Whether the kernel should grade a stray access to a page that was left like a page fault */
+static inline bool grades_stray_accesses(void)
+{
+	return boot_cpu_has(X86_FEATURE_HYPERVISOR);
+}
+
+/* Pretend to be a CPU of that vendor, with or without MCG_SER_P or SUCCOR, until the case ends */
+static inline void pretend_cpu(u8 vendor, bool recovers)
 {
 	bool succor = vendor == X86_VENDOR_AMD || vendor == X86_VENDOR_HYGON;
 
@@ -106,7 +118,7 @@ static inline unsigned long pfn_beyond_memory(void)
 	return max_pfn + 2 * PTRS_PER_PTE;
 }
 
-/* The calls of a function that is replaced, since it was, and the arguments of the last one */
+/* The number of calls of a replaced function, and the arguments of the last one */
 struct mce_test_calls {
 	int calls, flags;
 	unsigned long pfn;
