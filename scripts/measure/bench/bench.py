@@ -3,12 +3,11 @@
 """
 bench.py LAB KERNELS LOGS TREE
 
-What bad pages cost the unpatched and the patched guest of KERNELS, and both on bare
-metal, in figures of QEMU (cost.c, count.c), and whether the patched one keeps to its
-limit: in a guest nothing after memory_failure() but to decide that the page stays, and to
-remember it; on bare metal the same as unpatched to the instruction, but the test for a
-guest. LAB has guest.cpio. LOGS gets the log of each run, "commit", results.ktap
-and "results", lines of words:
+Measure under QEMU (cost.c, count.c) what bad pages cost both kernels of KERNELS, as guests and
+on bare metal. Test the limits of the patched one. After memory_failure(), a guest may only
+decide that the page stays, and remember it. Bare metal may differ from unpatched by the test for
+a guest only, to the instruction. LAB has guest.cpio. LOGS gets the log of each run, "commit",
+results.ktap and "results", lines of words:
 
   tree TREE VERSION
   each KERNEL CPU MAP CPUS KIND TOTAL BEFORE MF AFTER NOSPEC SENT RECEIVED SENT_AFTER
@@ -17,10 +16,10 @@ and "results", lines of words:
   growth KERNEL CPU MAP PAGES SPLIT_2M SPLIT_1G PAGETABLE_PAGES HOLES TLB CALL MCE
   walk KERNEL CPU MAP PAGES L4 L3 L2 L1
 
-CPU is guest or bare, MAP 2m or 1g. Prints KTAP and tables, the last of them about what
-`make check` left beside LOGS.
+CPU is guest or bare, MAP 2m or 1g. PAGETABLE_PAGES is computed from the splits. Print KTAP and
+tables. The last table has results of `make check`, from beside LOGS.
 
-Exit status: 0, 1 when a limit is not kept, 2 when nothing could be run, 130 or 143 when
+Exit status: 0, 1 if a limit is exceeded, 2 if nothing could be run, 130 or 143 if
 interrupted.
 """
 import json
@@ -53,7 +52,7 @@ COMPILERS = {"mce_prep_record_common"}
 # set_mce_nospec() inline, in another function then.
 TEST = re.compile(
     r"can_leave_mapped|leave_mapped|mce_left_mapped|hv_root_partition|"
-    r"(intel_)?mce_usable_address|error_context|mce_is_stray_access|is_stray_access|"
+    r"(intel_)?mce_usable_address|error_context|mce_is_stray_access|unread_is_stray|"
     r"mce_severity_intel|mce_read_aux|"
     r"uc_decode_notifier|kill_me_maybe|do_machine_check|set_mce_nospec\..*")
 # what it takes to remember the page: an entry of an xarray, and a node for it
@@ -84,7 +83,7 @@ def compile_plugin(logs):
 
 
 def write_symbols(kernels, logs):
-    """LOGS/KERNEL.symbols: those of KERNEL, and where the guest program has its SIGBUS."""
+    """Write LOGS/KERNEL.symbols: the symbols of KERNEL, and the guest program's SIGBUS handler."""
     handler = "".join(re.findall(r".*\bon_sigbus\b.*\n", output_of("nm", logs / "guest")))
     if not handler:
         die(f"no on_sigbus in {logs}/guest")
@@ -94,7 +93,7 @@ def write_symbols(kernels, logs):
 
 
 def measure(kernels, logs, cost):
-    """Run COST, the driver, on each guest: it leaves LOGS/GUEST.log, and count.c GUEST.count."""
+    """Run COST, the driver, on each guest. It writes LOGS/GUEST.log, and count.c GUEST.count."""
     def job(guest):
         name = ".".join(guest)
         command = [cost, "-c", guest.cpus, "-l", "600", "-k", kernels / f"{guest.kernel}.bzImage",
@@ -110,9 +109,9 @@ def measure(kernels, logs, cost):
 
 def least_of(lines):
     """
-    The lines "each" and "in" of a count: of each kind of poison the least figures, and the
-    least in each function that all poisons of the kind came to. The first of a kind finds
-    caches and free lists cold, and does not count.
+    Yield the lines "each" and "in" of a count: for each kind of poison the least figures, and
+    the least in each function that all poisons of the kind run. The first of a kind does not
+    count: it finds caches and free lists cold.
     """
     samples = defaultdict(list)
     inside = defaultdict(lambda: defaultdict(list))
@@ -137,7 +136,7 @@ def least_of(lines):
 
 
 def results_of(logs, tree, version):
-    """The lines of LOGS/results."""
+    """Return the lines for LOGS/results."""
     yield f"tree {tree} {version}"
     for guest in GUESTS:
         name = ".".join(guest)
@@ -151,8 +150,8 @@ def results_of(logs, tree, version):
 
 def figures_of(lines):
     """
-    An Each by (CPU, MAP, CPUS, KIND); N by that and the phase, by FUNCTION; all rows of growth and
-    the walk by (CPU, MAP); and all of them by KERNEL at last.
+    Return an Each by (CPU, MAP, CPUS, KIND); N by that and the phase, by FUNCTION; all rows of
+    growth and the walk by (CPU, MAP). The last key of each is KERNEL.
     """
     each, growth, walk = (defaultdict(dict) for _ in range(3))
     inside = defaultdict(lambda: defaultdict(dict))
@@ -172,8 +171,8 @@ def figures_of(lines):
 
 def differing(inside):
     """
-    The functions that take other numbers of instructions: those of the series, with the
-    difference, and others, with both numbers.
+    Return the functions whose numbers of instructions differ: those of the series with the
+    difference, others with both numbers.
     """
     ours, others = {}, {}
     for function, n in inside.items():
@@ -295,7 +294,7 @@ def print_costs(lines):
 
 
 def print_checked(logs):
-    """What make check left of 14 copy_from_kernel_nofault() to a poisoned page."""
+    """Return the times that make check measured for copy_from_kernel_nofault()."""
     try:
         rows = json.loads((logs.parent / "check/results.json").read_text())["rows"]
     except (OSError, ValueError):
