@@ -32,7 +32,7 @@ def die(message):
 
 
 def start(main):
-    """MAIN, with the arguments; nothing was run when it lacks a file or a program."""
+    """Run MAIN with the arguments. Exit with 2 if a file or a program is missing."""
     try:
         sys.exit(main(sys.argv[1:]))
     except (OSError, subprocess.CalledProcessError) as error:
@@ -40,7 +40,7 @@ def start(main):
 
 
 def begin(logs):
-    """Make LOGS anew. Whatever ends the program, no guest is left, nor a file of a guest."""
+    """Recreate LOGS. However the program ends, no guest and no file of a guest is left."""
     shutil.rmtree(logs, ignore_errors=True)
     logs.mkdir(parents=True)
 
@@ -62,7 +62,7 @@ def begin(logs):
 
 
 def compile_driver(source, logs):
-    """The program that SOURCE and what begins with its name are, in LOGS."""
+    """Compile SOURCE and SOURCE-*.c to a program in LOGS, and return its path."""
     program = logs / source.stem
     compile_c(program, *sorted(source.parent.glob(f"{source.stem}*.c")),
               *(SELFTEST / c for c in DRIVER_C),
@@ -77,12 +77,12 @@ def compile_c(out, *arguments):
 
 
 def output_of(*command):
-    """What COMMAND prints."""
+    """Return the output of COMMAND."""
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def make_initrds(lab, kernels, logs):
-    """LOGS/KERNEL.initrd is for KERNEL: what the guest needs, LOGS/guest as /init, and the hook."""
+    """Write LOGS/KERNEL.initrd: the guest's files, LOGS/guest as /init, KERNEL's hook."""
     files = re.search("^GUEST_C := (.*)", (SELFTEST / "Makefile").read_text(), re.M).group(1)
     compile_c(logs / "guest", "-static", *(SELFTEST / c for c in files.split()),
               SCRIPTS / "guest-commands.c")
@@ -95,21 +95,21 @@ def make_initrds(lab, kernels, logs):
 
 
 def run_all(job, runs):
-    """JOB(run) for each of RUNS, as many at a time as there are CPUs, in that order."""
+    """Call JOB(run) for each of RUNS, in that order, as many at a time as there are CPUs."""
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         for _ in pool.map(job, runs):
             pass
 
 
 def run(command, log, seconds=None):
-    """COMMAND, with what it prints in LOG. It dies with this program, and its QEMU with it."""
+    """Run COMMAND with its output in LOG. It and its QEMU end with this program."""
     with open(log, "wb") as out, suppress(subprocess.TimeoutExpired):
         subprocess.run(["setpriv", "--pdeathsig", "KILL", *command], stdin=subprocess.DEVNULL,
                        stdout=out, stderr=subprocess.STDOUT, timeout=seconds)
 
 
 def lines_of(path):
-    """The lines of a log that are whole. A file that is missing has none."""
+    """Return the complete lines of a log: none if the file is missing."""
     try:
         return path.read_bytes().decode(errors="backslashreplace").split("\n")[:-1]
     except FileNotFoundError:

@@ -50,7 +50,7 @@ fi
 echo "$label: FAILED" >&2
 tail -n 15 "$log" | sed 's/^/  | /' >&2
 if grep -q 'No space left on device' "$log" || ! echo >>"$log" 2>/dev/null; then
-	echo "the disk is full: build/ needs 3 GB for the first tree and 2 GB for each other one" >&2
+	echo "the disk is full: build/ needs about 2.5 GB a tree" >&2
 fi
 echo "the whole log: $log" >&2
 exit $status

@@ -212,11 +212,11 @@ cover() {
 	table >"$work/.git/table"
 	tested=$(head -n 1 "$work/.git/table")
 	tested=${tested:-"no kernel yet: Documentation/results.md has no table of this series"}
-	upstream="Nothing of it is in mainline yet: this is what to take when it is."
+	upstream="None of this is in mainline yet. Please take these patches once they are."
 	# shellcheck disable=SC2086 # a list of words
 	! printf '%s\n' ${UPSTREAM:-} | grep -Eqx '[0-9a-f]{40}' ||
 		upstream=$(echo "They are these commits of mainline:" && printf '  %s\n' $UPSTREAM | sed '/^  none$/d')
-	awk -v table="$work/.git/table" -v tested="${tested:-nothing, this series was not}" \
+	awk -v table="$work/.git/table" -v tested="$tested" \
 		-v series="$series" -v upstream="$upstream" -v package="$package $version" \
 		-v tag="v${version%%-*}" -v same="$same" -v legend="$(legend)" '
 		/^@LEGEND@$/ { print legend; next }

@@ -44,13 +44,13 @@ Better = namedtuple("Better", "group record unpatched patched way")
 
 
 def zero_page(system_map):
-    """The physical address of the kernel's zero page."""
+    """Return the physical address of the kernel's zero page."""
     match = re.search(r"^([0-9a-f]+) . empty_zero_page$", system_map.read_text(), re.M)
     return int(match[1], 16) - START_KERNEL_MAP if match else die(f"no zero page in {system_map}")
 
 
 def send(fuzz, kernels, logs, seed, whats):
-    """Run FUZZ, the driver, on each guest: it leaves LOGS/WHAT.KERNEL.log."""
+    """Run FUZZ, the driver, on each guest. It writes LOGS/WHAT.KERNEL.log."""
     zero = {kernel: zero_page(kernels / kernel / "obj/System.map") for kernel in KERNELS}
 
     def job(guest):
@@ -67,8 +67,8 @@ def send(fuzz, kernels, logs, seed, whats):
 
 def lost_race(what, verdict):
     """
-    A race of the kernel, ahead of all that the patches touch: memory_failure() has found
-    the page online and looks at its struct page, which goes with the DIMM. Seen on 7.3.4,
+    Return whether the guest lost a race of the kernel, in code that the patches do not touch:
+    memory_failure() uses the struct page of a DIMM that is being removed. Seen on 7.3.4,
     unpatched and patched, seed 161803. The DIMM is at 4 GB, its struct pages at
     vmemmap_base + 4 GB / 4096 * 64.
     """
@@ -106,7 +106,7 @@ def read_log(path, what):
 
 
 def outcomes(logs):
-    """For each key, in the order of the logs, what both kernels have come to."""
+    """Return the outcome of both kernels for each key, in the order of the logs."""
     ends = defaultdict(lambda: {kernel: set() for kernel in KERNELS})
     for (_, kernel), log in logs.items():
         for key, outcome in log.records:
@@ -116,7 +116,7 @@ def outcomes(logs):
 
 
 def row_for(table, *end):
-    """The first row that has it that END is better: GROUP, RECORD and both outcomes."""
+    """Return the first row of TABLE that lists END (group, record, both outcomes) as better."""
     for row in table:
         if row.group == end[0] and all(map(re.fullmatch, row[1:4], end[1:])):
             return row
@@ -125,13 +125,13 @@ def row_for(table, *end):
 
 def guest_result(what, kernel, log, path):
     if lost_race(what, log.verdict):
-        return True, f"{what} {kernel} went to where the DIMM is gone under memory_failure()"
+        return True, f"{what} {kernel} stopped at the known race of memory_failure() with unplug"
     ok = log.verdict["what"] == "lives"
     return ok, f"{what} {kernel} went to its end", not ok and f"{log.end or 'no end'}, see {path}"
 
 
 def compare(whats, directory):
-    """The results, as print_ktap() takes them, and how many records were sent to whom."""
+    """Return the results for print_ktap(), and how many records each guest was sent."""
     paths = {(what, kernel): directory / f"{what}.{kernel}.log"
              for what in whats for kernel in KERNELS}
     logs = {guest: read_log(path, guest[0]) for guest, path in paths.items()}
@@ -176,7 +176,7 @@ def main(arguments):
     whats = arguments[1 if only_names else 5:]
     for what in whats:
         if what not in WHATS:
-            die(f"nothing is called {what}. There are: {' '.join(WHATS)}")
+            die(f"no WHAT={what}. There are: {' '.join(WHATS)}")
     if only_names:
         return 0
     lab, kernels, logs = map(Path, arguments[:3])

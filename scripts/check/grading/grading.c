@@ -318,8 +318,8 @@ int main(int argc, char **argv)
 {
 	static const char *const tests[] = {
 		"on bare metal: every record has the same grade, reason and flags",
-		"in a guest, no stray access to a page left in the direct map: the same",
-		"in a guest, a stray access to a page left in the direct map: recovers, no panic",
+		"in a guest, all other accesses: every record has the same grade, reason and flags",
+		"in a guest, stray accesses to a page left in the direct map: recover, no panic",
 	};
 	bool failed = false;
 

@@ -18,7 +18,7 @@ ORDER = "lives", "warns", "killed", "oops", "panic", "hang"
 
 
 def worse():
-    """A line for each row that is worse, or has no verdict, or for a table without pairs."""
+    """Yield a line for each row that is worse or has no verdict, or for a table without pairs."""
     table = list(read_table())
     for scenario, *_, expect in table:
         if not expect or expect[0] not in ORDER:

@@ -52,7 +52,7 @@ class NoConfig(Exception):
 
 
 def by_program(program, data):
-    """What is not in Python's library. The size behind the data is no part of it."""
+    """Unpack formats that Python's library lacks. The size behind the data is not part of it."""
     try:
         done = subprocess.run([program, "-dcq"], input=data, capture_output=True, check=False)
     except FileNotFoundError as e:
@@ -77,7 +77,7 @@ def check(image):
 
 
 def payload(image):
-    """Where the packed vmlinux begins and ends."""
+    """Return where the packed vmlinux begins and ends."""
     setup_sects = image[0x1f1] or 4
     offset, length = struct.unpack_from("<II", image, 0x248)
     start = (setup_sects + 1) * 512 + offset

@@ -3,12 +3,12 @@
 """
 report.py [-c] LOGS OUT
 
-One page of HTML, OUT, of what the last `make check` and `make bench` left in LOGS: it needs no
-network, no script and no other file. -c: what bench left is of no interest when it is of
-another commit, as make check does not run it.
+Write OUT, an HTML page with the results of the last `make check` and `make bench` in LOGS. It
+needs no network, no script and no other file. -c: ignore results of bench from another commit,
+because make check does not run it.
 
-Exit status 1 when the results are not whole, or not of this commit; it prints which, and OUT
-is as it was.
+Exit status 1 if results are incomplete, or of another commit. The message names them, and OUT
+is not changed.
 """
 import glob
 import html
@@ -55,12 +55,12 @@ make report</pre>"""
 
 
 def fail(*words):
-    """There is no page."""
+    """Print an error, and exit with 1."""
     sys.exit("report.py: " + " ".join(words))
 
 
 def read(path):
-    """A file's text, or nothing."""
+    """Return the text of a file, or nothing if it does not exist."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()
@@ -72,19 +72,19 @@ def read(path):
 
 
 def check_ktap(ktap):
-    """The output of make check is whole: each plan that it has has its results."""
+    """Fail if the output of make check is incomplete: each plan needs its results."""
     lines = ktap.splitlines()
     if not lines:
         fail("no output of make check: run it first")
     if not re.match(r"# \d+ passed, \d+ failed, \d+ skipped$", lines[-1]):
-        fail("the output of make check is truncated: it did not come to its end. Run it again")
+        fail("the output of make check is truncated: make check did not finish. Run it again")
     plan = None
     seen = 0
     for line in lines + ["KTAP version 1"]:
         if line.startswith("KTAP version"):
             if plan not in (None, seen):
-                fail(f"the output of make check is truncated: of its results, {plan} were "
-                     f"planned, {seen} are there. Run it again")
+                fail(f"the output of make check is truncated: it has {seen} of {plan} "
+                     "results. Run it again")
             plan, seen = None, 0
         elif re.match(r"1\.\.\d+", line):
             plan = int(re.match(r"1\.\.(\d+)", line).group(1))
@@ -93,7 +93,7 @@ def check_ktap(ktap):
 
 
 def of_this_commit(folder, commit, what, file="commit"):
-    """The folder's results are of this commit; fails when not, if WHAT is what to run."""
+    """Return whether the results in FOLDER are of this commit. If not, fail if WHAT is given."""
     found = read(f"{folder}/{file}").strip()
     if found != commit and what:
         fail(f"{folder} is of {found or 'an unknown version'}, and this is {commit}: run {what}")
@@ -104,12 +104,12 @@ def of_this_commit(folder, commit, what, file="commit"):
 
 
 def escape(text):
-    """Text in HTML."""
+    """Escape TEXT for HTML."""
     return html.escape(str(text))
 
 
 def facts(logs, checked):
-    """What was run, on what."""
+    """Return the section with the versions and the machine."""
     cpu = re.search(r"^model name\s*: (.*)", read("/proc/cpuinfo"), re.M)
     memory = re.search(r"^MemTotal:\s*(\d+)", read("/proc/meminfo"), re.M)
     tools = [results.qemu(), results.output("dpkg-query", "-W", "-f", "Bochs ${Version}", "bochs"),
@@ -132,7 +132,7 @@ def facts(logs, checked):
 
 
 def scenarios(checked):
-    """The table of scenarios, each cell with the lines of the console that prove it."""
+    """Return the table of scenarios. Each cell has the lines of the console that prove it."""
     # the roles are for a narrow screen, where its parts are no longer laid out as a table
     yield '<table class="cards" role="table"><caption>How each run ended. Open a cell to see ' \
         'the lines of the console that prove it.</caption>'
@@ -163,7 +163,7 @@ def scenarios(checked):
 
 
 def figures(caption, headings, rows):
-    """Rows of words as a table; the first word is the label."""
+    """Return rows of words as a table. The first word is the label."""
     yield f'<div class="wide" role="region" tabindex="0" aria-label="{escape(caption)}"><table>' \
         f'<caption>{escape(caption)}</caption><thead><tr>' + \
         "".join(f'<th scope="col">{escape(heading)}</th>' for heading in headings.split("|")) + \
@@ -176,7 +176,7 @@ def figures(caption, headings, rows):
 
 
 def plot(lines, column, title, unit):
-    """How a figure of growth grows, as a picture."""
+    """Return a plot of a figure by the number of bad pages."""
     curves = {}
     for words in lines:
         if words[0] == "growth" and words[2] == "guest":
@@ -199,7 +199,7 @@ def plot(lines, column, title, unit):
 
 
 def bench(benched):
-    """What bad pages cost."""
+    """Return the section with the results of bench."""
     if not benched:
         yield "<p>There are no figures of this commit: run <code>make bench</code>, then " \
             "<code>make report</code>.</p>"
@@ -215,7 +215,7 @@ def bench(benched):
 
 
 def seconds(logs, checked):
-    """What the test bed itself takes."""
+    """Return the section with the times of the lab."""
     took = {}
     for row in (row for one in checked for row in one["rows"] if "seconds" in row):
         took.setdefault(f"{row['backend']},{row['scenario']}", []).append(row["seconds"])
@@ -229,7 +229,7 @@ def seconds(logs, checked):
 
 
 def others(ktap):
-    """What failed or was skipped."""
+    """Return the section with what failed or was skipped."""
     found = [("failed: " if line.startswith("not") else "skipped: ") +
              re.sub(r"^(not )?ok [0-9-]* *", "", line) for line in ktap.splitlines()
              if line.startswith("not ok ") or (line.startswith("ok ") and " # SKIP" in line)]
@@ -239,7 +239,7 @@ def others(ktap):
 
 
 def main(only_check, logs, out):
-    """What report.py is called for."""
+    """Parse the arguments, and write the page."""
     ktap = read(f"{logs}/check.ktap")
     check_ktap(ktap)
     commit = results.commit()

@@ -2,18 +2,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """
 results.py table [-e | -f] LOGS...
-    What run.py found in LOGS (results.json), as a table in Markdown: scenario by kernel. With
-    -e, then the lines of the consoles that prove it; with -f, all facts.
+    Print the results in LOGS (results.json of run.py) as a table in Markdown, scenario by
+    kernel. With -e, also print the lines of the consoles that prove them; with -f, all facts.
 results.py tried LOGS SKIPPED
-    What run.py -k tried found: a line for each scenario, then SKIPPED, lines as well, and last
-    "affected: ..." (exit status 1), "not affected by what could be tried: ..." (0), or
+    Print the results of run.py -k tried: a line for each scenario, then SKIPPED (lines), and
+    last "affected: ..." (exit status 1), "not affected by what could be tried: ..." (0), or
     "cannot tell: ..." (2).
 results.py page OUT LOGS...
-    Documentation/results.md, OUT: a table of each of LOGS, each with the version of the
-    kernel. export.sh reads it. When of one of LOGS not all scenarios were run, or one failed,
-    OUT stays as it is, and a line names the tree.
+    Write OUT, Documentation/results.md: a table for each of LOGS, with the version of the
+    kernel. export.sh reads it. If a scenario of one of LOGS failed or was not run, OUT is not
+    changed, and a line names the tree.
 
-Exit status 1 when OUT cannot be written, 2 when LOGS have no results.
+Exit status 1 if OUT cannot be written, 2 if LOGS have no results.
 """
 import json
 import os
@@ -28,7 +28,7 @@ from run import KERNELS, all_facts  # pylint: disable=wrong-import-position
 
 
 def load(logs):
-    """The results of one run.py, with its folder as "logs"."""
+    """Return the results of one run of run.py, with its folder as "logs"."""
     try:
         with open(f"{logs}/results.json", encoding="utf-8") as results:
             return dict(json.load(results), logs=logs)
@@ -38,12 +38,12 @@ def load(logs):
 
 
 def ran(results):
-    """The rows that have a verdict."""
+    """Return the rows that have a verdict."""
     return [row for row in results["rows"] if "verdict" in row]
 
 
 def cell(row):
-    """The verdict, and the one or two facts that the scenario is about."""
+    """Return the verdict, with the one or two facts that the scenario is about."""
     pairs = list(all_facts(row["verdict"]))
     facts = dict(pairs)
     stalls = [int(value) for key, value in pairs if key in ("ao.max_us", "ar.max_us")]
@@ -59,12 +59,12 @@ def cell(row):
 
 
 def unexpected(row):
-    """What is added to a verdict that is not that of the table."""
+    """Return a remark for a verdict that differs from the table."""
     return " (not as expected)" if row["result"] == "not ok" else ""
 
 
 def proof(results, row):
-    """The lines of the console that prove what became of the guest."""
+    """Return the lines of the console that prove the verdict."""
     try:
         with open(f"{results['logs']}/{row['scenario']}.{row['kernel']}.log",
                   encoding="utf-8", errors="replace") as log:
@@ -80,18 +80,18 @@ def proof(results, row):
 
 
 def scenarios(all_results):
-    """The names of the scenarios, each once, in the order of the table."""
+    """Return the names of the scenarios, each once, in the order of the table."""
     return list(dict.fromkeys(row["scenario"] for results in all_results for row in ran(results)))
 
 
 def find(results, scenario, kernel):
-    """The row of a scenario and a kernel, or None."""
+    """Return the row of a scenario and a kernel, or None."""
     return next((row for row in ran(results)
                  if (row["scenario"], row["kernel"]) == (scenario, kernel)), None)
 
 
 def table(all_results):
-    """Lines of Markdown."""
+    """Return the table as lines of Markdown."""
     yield "| scenario |" + "".join(f" {results['version']} unpatched | patched |"
                                    for results in all_results)
     yield "| --- |" + " --- | --- |" * len(all_results)
@@ -101,7 +101,7 @@ def table(all_results):
 
 
 def evidence(all_results):
-    """What proves each cell."""
+    """Return the lines of the consoles that prove each cell."""
     for results in all_results:
         for row in ran(results):
             yield f"{row['scenario']}, {row['kernel']}: {row['verdict']['what']}{unexpected(row)}"
@@ -109,7 +109,7 @@ def evidence(all_results):
 
 
 def details(all_results):
-    """Each verdict, whole."""
+    """Return each verdict with all its facts."""
     for results in all_results:
         for row in ran(results):
             yield f"# {row['scenario']} {row['kernel']}: {row['verdict']['what']} " + " ".join(
@@ -123,7 +123,7 @@ ALIKE = {"unpatched": "as without the change", "patched": "as with the change",
 
 
 def tried(results, skipped):
-    """Print what became of a kernel that was to be found out about; the exit status."""
+    """Print the results for a kernel under test by make try. Return the exit status."""
     like = {alike: ", ".join(row["scenario"] for row in ran(results) if row["as"] == alike)
             for alike in ALIKE}
     for row in ran(results):
@@ -141,7 +141,7 @@ def tried(results, skipped):
 
 
 def output(*command):
-    """What a command prints; nothing when there is no such command."""
+    """Return the output of a command, or nothing if there is no such command."""
     try:
         return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                               text=True, check=False).stdout.strip()
@@ -150,23 +150,23 @@ def output(*command):
 
 
 def commit():
-    """Which version of the repository this is, see scripts/lib.sh."""
+    """Return the version of the repository, see commit_of() in scripts/lib.sh."""
     return output("sh", "-c", f'. "{HERE}/../../lib.sh"; commit_of "{HERE}"')
 
 
 def distribution():
-    """What this machine runs."""
+    """Return the distribution of this machine."""
     with open("/etc/os-release", encoding="utf-8") as release:
         return re.search(r'^PRETTY_NAME="?([^"\n]*)', release.read(), re.M).group(1)
 
 
 def qemu():
-    """QEMU and its version."""
+    """Return QEMU's name and version."""
     return re.sub(r" *\(.*", "", output("qemu-system-x86_64", "--version").partition("\n")[0])
 
 
 def backends(all_results):
-    """How the guests were run: a line each."""
+    """Return a line for each way in which guests were run."""
     return sorted({re.sub(r" \(see .*", "", results["backend"]) for results in all_results})
 
 
@@ -175,7 +175,7 @@ def page(out, folders):
     missing = [logs for logs in folders if not os.path.exists(f"{logs}/results.json")]
     all_results = [load(logs) for logs in folders if logs not in missing]
     why_not = [f"there are no results in {logs}" for logs in missing] + \
-              [f"of {results['tree']}, not all scenarios were run and passed"
+              [f"{results['tree']}: some scenarios failed or were not run"
                for results in all_results
                if [row["result"] for row in results["rows"]] != ["ok"] * results["planned"]] + \
               ["nothing was run"] * (not folders)
@@ -192,7 +192,7 @@ def page(out, folders):
 
 
 def write(out, lines):
-    """The file OUT, whole or not at all."""
+    """Write OUT completely or not at all."""
     try:
         with open(f"{out}.new", "w", encoding="utf-8") as new:
             new.write("\n".join(lines) + "\n")
@@ -202,7 +202,7 @@ def write(out, lines):
 
 
 def main(what, *args):
-    """What results.py is called for."""
+    """Run the command WHAT."""
     if what == "table":
         all_results = [load(logs) for logs in args if not logs.startswith("-")]
         print("\n".join(table(all_results)))

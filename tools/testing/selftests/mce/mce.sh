@@ -32,7 +32,7 @@ if [ ! -x vmm ] || [ ! -r guest.cpio ]; then
 fi
 if [ ! -s hook.cpio ] || [ ! -r kernel ]; then
 	skip "no hook.cpio: build a kernel with the symbols in config, and run make with KDIR=" \
-		"(hook.cpio.log tells why it could not be built)"
+		"(if that failed, see hook.cpio.log)"
 fi
 # written by the Makefile
 read -r version image <kernel
