@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -55,6 +57,22 @@ static void drain_pipe(void)
 	report(read(pipe_fds[0], buf, PAGE));
 }
 
+/* Have the kernel remove the memory of the DAX disk, and add it again. It is still bad. */
+static void rebind_disk(void)
+{
+	static const char unbind[] = "/sys/bus/nd/drivers/nd_pmem/unbind";
+	static const char bind[] = "/sys/bus/nd/drivers/nd_pmem/bind";
+	struct stat file;
+
+	if (fstat(page_file, &file) || munmap(page - page_offset, file.st_size) ||
+	    close(page_file) || umount("/dax") || !write_file(unbind, "namespace0.0") ||
+	    !write_file(bind, "namespace0.0") ||
+	    mount("/dev/pmem0", "/dax", "ext4", 0, "dax"))
+		fail("rebind errno=%d", errno);
+	page_file = open("/dax/file", O_RDWR);
+	answer("rebind fd=%d", page_file);
+}
+
 static void wake_futex(void)
 {
 	static int futex;
@@ -77,6 +95,8 @@ const struct command file_commands[] = {
 	{ "punch", punch_hole, VICTIM },
 	/* pin: vmsplice(2) the page into a pipe, which takes a reference to it. -> pin ret= */
 	{ "pin", pin_page, VICTIM },
+	/* rebind: unbind and bind the driver of the DAX disk. -> rebind */
+	{ "rebind", rebind_disk, VICTIM },
 	/* drain: read(2) that pipe. -> file ret= errno= */
 	{ "drain", drain_pipe, VICTIM },
 	/*

@@ -53,6 +53,13 @@ static bool stray_again(void)
 	return ask("gone", "leave");
 }
 
+/* The page is in memory that is removed and added again. */
+static bool stray_rebind(void)
+{
+	return map_page("dax") && poison_page() && ask("sigbus", "load") &&
+	       ask("rebind", "rebind") && look_and_access() && ask("gone", "leave");
+}
+
 /* The page is unmapped, and the record was about a cache line. */
 static bool stray_line(void)
 {
@@ -114,6 +121,7 @@ const struct scenario stray_scenarios[] = {
 	  .kernel_args = DAX },
 	{ .name = "dax-write", .run = stray, .kind = "dax", .command = "pwrite",
 	  .kernel_args = DAX },
+	{ .name = "dax-rebind", .run = stray_rebind, .command = "pwrite", .kernel_args = DAX },
 	{ .name = "pinned", .run = stray, .kind = "anon", .pinned = true, .command = "drain" },
 	{ .name = "not-offlined", .run = not_offlined_copies, .command = "drain" },
 	/* the kernel counts repeated copies from user space, and too many are fatal */
