@@ -164,7 +164,7 @@ static inline bool amd_mce_usable_address(struct mce *m)
 
 /* ---- the page */
 
-static inline bool mce_left_mapped(const struct mce *m)
+static inline bool mce_is_offlined(const struct mce *m)
 {
 	return world.left && m->addr >> PAGE_SHIFT == world.bank_addr >> PAGE_SHIFT;
 }

@@ -133,11 +133,9 @@ changelog() {
 }
 
 # Each call of set_mce_nospec() in the machine check code must directly follow a test whether
-# the page can be left, or was left, in the direct map.
+# the page can be left in the direct map, or is offline.
 callers() {
-	awk '/(^|[^_[:alnum:]])leave_mapped\(/ { asked = NR }
-		# the line between them returns if it was not
-		/xa_load\(&mapped_poison/ { asked = NR + 2 }
+	awk '/(^|[^_[:alnum:]])leave_mapped\(|xa_load\(&offlined/ { asked = NR }
 		/set_mce_nospec\(/ && !/^[ \t]+\*|\/\*/ {
 			calls++
 			if (NR > asked + 1)

@@ -572,7 +572,7 @@ static void handler_runs_page_fault_fixup(struct kunit *test)
 	entry = entry_of(addr >> PAGE_SHIFT);
 	KUNIT_EXPECT_EQ(test, (unsigned int)PG_LEVEL_4K, entry.level);
 	KUNIT_EXPECT_EQ(test, 0UL, entry.val & _PAGE_PRESENT);
-	KUNIT_EXPECT_TRUE(test, mce_left_mapped(&m));
+	KUNIT_EXPECT_TRUE(test, mce_is_offlined(&m));
 }
 
 /*
@@ -710,9 +710,9 @@ static void handler_leaves_by_record(struct kunit *test)
 	offlines = offline->calls || param->mcgstatus & MCG_STATUS_RIPV;
 	KUNIT_EXPECT_EQ(test, (int)offlines, offline->calls);
 	KUNIT_EXPECT_EQ(test, (int)(offlines && !leaves), taken_out->calls);
-	KUNIT_EXPECT_EQ(test, (int)(offlines && leaves), (int)mce_left_mapped(&m));
+	KUNIT_EXPECT_EQ(test, (int)(offlines && leaves_pages()), (int)mce_is_offlined(&m));
 	flush_signals(current);
-	mce_forget_pages(SOME_PFN, 1);
+	mce_forget_page(SOME_PFN);
 }
 
 static struct kunit_case mce_guest_grade_cases[] = {

@@ -181,7 +181,7 @@ static void nospec_page_tables(struct kunit *test)
 {
 	const struct map_param *param = test->param_value;
 	enum fate fate = fate_of(param);
-	bool left = fate == STAYS && leaves_pages() && !(param->path == copy_in && COPIED_PAGES_STAY);
+	bool remembered = leaves_pages() && !(param->path == copy_in && COPIED_PAGES_STAY);
 	struct mce m = {};
 	struct page *page = mce_test_page(param->level);
 	struct entry before, next, entry;
@@ -203,11 +203,11 @@ static void nospec_page_tables(struct kunit *test)
 	param->path(pfn, param->misc, param->local);
 	/* This page is remembered, and its neighbours are not. */
 	m.addr = (u64)pfn << PAGE_SHIFT | BESIDES;
-	KUNIT_EXPECT_EQ(test, (int)left, (int)mce_left_mapped(&m));
+	KUNIT_EXPECT_EQ(test, (int)remembered, (int)mce_is_offlined(&m));
 	m.addr += PAGE_SIZE;
-	KUNIT_EXPECT_FALSE(test, mce_left_mapped(&m));
+	KUNIT_EXPECT_FALSE(test, mce_is_offlined(&m));
 	m.addr -= 2 * PAGE_SIZE;
-	KUNIT_EXPECT_FALSE(test, mce_left_mapped(&m));
+	KUNIT_EXPECT_FALSE(test, mce_is_offlined(&m));
 
 	entry = entry_of(pfn);
 	next = entry_of(pfn + 1);
@@ -225,15 +225,15 @@ static void nospec_page_tables(struct kunit *test)
 	}
 
 	/* Older trees warn about the memory type of a page that is out, and do not restore it. */
-	if (left || fate == UNCACHED || PAGES_COME_BACK)
+	if (remembered || fate == UNCACHED || PAGES_COME_BACK)
 		KUNIT_EXPECT_EQ(test, 0, clear_mce_nospec(pfn));
 	m.addr = (u64)pfn << PAGE_SHIFT;
-	KUNIT_EXPECT_FALSE(test, mce_left_mapped(&m));
+	KUNIT_EXPECT_FALSE(test, mce_is_offlined(&m));
 	entry = entry_of(pfn);
 	if (fate == STAYS) {
 		KUNIT_EXPECT_EQ(test, before.level, entry.level);
 		KUNIT_EXPECT_EQ(test, before.val, entry.val);
-	} else if (fate == UNCACHED || PAGES_COME_BACK) {
+	} else if (remembered || fate == UNCACHED || PAGES_COME_BACK) {
 		/*
 		 * The next page was a part of the same mapping. Its entry differs in what
 		 * the CPU sets, and in the global bit, which is lost with the present bit.
@@ -277,14 +277,18 @@ static void nospec_record_outside_memory(struct kunit *test)
 	unsigned long pfn = param->pfn();
 	struct entry before = entry_of(pfn), entry;
 	const struct mce_test_calls *taken_out = mce_test_set_mce_nospec(test);
+	struct mce m = { .addr = (u64)pfn << PAGE_SHIFT };
 
 	start_capture(test);
 	action_optional(pfn, PAGE, true);
+	action_optional(pfn, PAGE, false);
 	copy_in(pfn, PAGE, true);
+	copy_in(pfn, PAGE, false);
 	expect_no_complaint(test);
 	flush_signals(current);
 
 	entry = entry_of(pfn);
+	KUNIT_EXPECT_FALSE(test, mce_is_offlined(&m));
 	KUNIT_EXPECT_EQ(test, 0, taken_out->calls);
 	KUNIT_EXPECT_EQ(test, before.level, entry.level);
 	KUNIT_EXPECT_EQ(test, before.val, entry.val);
@@ -309,7 +313,7 @@ static void nospec_platform_page(struct kunit *test)
 	action_optional(pfn, PAGE, true);
 	expect_no_complaint(test);
 	m.addr = (u64)pfn << PAGE_SHIFT;
-	KUNIT_EXPECT_FALSE(test, mce_left_mapped(&m));
+	KUNIT_EXPECT_FALSE(test, mce_is_offlined(&m));
 	xa_erase(&sgx_epc_address_space, pfn << PAGE_SHIFT);
 
 	entry = entry_of(pfn);
@@ -385,7 +389,7 @@ static void queue_record(struct kunit *test, const struct record_param *param, b
 	KUNIT_EXPECT_EQ(test, param->offlines ? NOTIFY_OK : NOTIFY_DONE, ret);
 	KUNIT_EXPECT_EQ(test, param->offlines ? 1 : 0, offline->calls);
 	KUNIT_EXPECT_EQ(test, gone && !stays ? 1 : 0, taken_out->calls);
-	KUNIT_EXPECT_EQ(test, (int)(gone && stays), (int)mce_left_mapped(&m));
+	KUNIT_EXPECT_EQ(test, (int)(gone && leaves_pages()), (int)mce_is_offlined(&m));
 	handled = m.kflags & MCE_HANDLED_UC;
 	KUNIT_EXPECT_EQ(test, gone, handled);
 	if (offline->calls) {
@@ -394,7 +398,7 @@ static void queue_record(struct kunit *test, const struct record_param *param, b
 	}
 	if (taken_out->calls)
 		KUNIT_EXPECT_EQ(test, SOME_PFN, taken_out->pfn);
-	mce_forget_pages(SOME_PFN, 1);
+	mce_forget_page(SOME_PFN);
 }
 
 static void nospec_queued_record(struct kunit *test)
@@ -410,7 +414,7 @@ static void nospec_after_stray_access(struct kunit *test)
 		const char *what;
 		u16 cs;
 		u64 kflags, severity;
-		bool left, out;
+		bool left, out, removed;
 	} records[] = {
 		{ "stray access", __KERNEL_CS, 0, MCE_AR_SEVERITY, true, true },
 		{ "fixup for machine checks", __KERNEL_CS, MCE_IN_KERNEL_RECOV, MCE_AR_SEVERITY,
@@ -420,90 +424,57 @@ static void nospec_after_stray_access(struct kunit *test)
 		  MCE_AR_SEVERITY, true, false },
 		{ "other page", __KERNEL_CS, 0, MCE_AR_SEVERITY, false, false },
 		{ "corrected", __KERNEL_CS, 0, MCE_KEEP_SEVERITY, true, false },
+		{ "removed memory", __KERNEL_CS, 0, MCE_AR_SEVERITY, true, false, true },
 	};
 	const struct mce_test_calls *offline, *taken_out;
+	struct page *page = mce_test_page(PG_LEVEL_NONE);
 	int i;
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, page);
 
 	pretend_cpu(X86_VENDOR_INTEL, true);
 	offline = mce_test_memory_failure(test, 0);
 	for (i = 0; i < ARRAY_SIZE(records); i++) {
+		unsigned long pfn = records[i].removed ? pfn_beyond_memory() : page_to_pfn(page);
 		struct mce m = {
 			.cpuvendor = X86_VENDOR_INTEL, .status = SRAR_LOAD, .misc = PAGE,
-			.addr = SOME_PFN << PAGE_SHIFT | BESIDES, .mcgstatus = MCG_LOCAL,
+			.addr = (u64)pfn << PAGE_SHIFT | BESIDES, .mcgstatus = MCG_LOCAL,
 			.cs = records[i].cs, .kflags = records[i].kflags,
 			.severity = records[i].severity,
 		};
 
 		taken_out = mce_test_set_mce_nospec(test);
 		if (records[i].left)
-			leave_mapped(SOME_PFN, true);
+			leave_mapped(pfn, true);
 		KUNIT_EXPECT_EQ_MSG(test, NOTIFY_DONE, stray_access_notifier(NULL, 0, &m),
 				    "%s", records[i].what);
 		KUNIT_EXPECT_EQ_MSG(test, (int)records[i].out, taken_out->calls,
 				    "%s", records[i].what);
 		/* Other CPUs may be about to have a machine check for it, too. */
-		KUNIT_EXPECT_EQ_MSG(test, (int)records[i].left, (int)mce_left_mapped(&m),
+		KUNIT_EXPECT_EQ_MSG(test, (int)records[i].left, (int)mce_is_offlined(&m),
 				    "%s", records[i].what);
-		mce_forget_pages(SOME_PFN, 1);
+		mce_forget_page(pfn);
 	}
 	KUNIT_EXPECT_EQ(test, 0, offline->calls);
 }
 
-static unsigned long cleared_pfn;
-
-/* As if another CPU ran clear_mce_nospec() just before the page is taken out */
-static int clear_and_set_mce_nospec(unsigned long pfn)
+/* Only the page that is healthy again is forgotten. */
+static void nospec_forget(struct kunit *test)
 {
-	cleared_pfn = pfn;
-	clear_mce_nospec(pfn);
-	return set_direct_map_invalid_noflush(pfn_to_page(pfn));
-}
-
-/* A page that is healthy again by the time it is taken out comes back. */
-static void nospec_races_with_clear(struct kunit *test)
-{
-	struct page *page = mce_test_page(PG_LEVEL_2M);
-	struct mce m = {
-		.cpuvendor = X86_VENDOR_INTEL, .status = SRAR_LOAD, .misc = PAGE,
-		.mcgstatus = MCG_LOCAL, .cs = __KERNEL_CS, .severity = MCE_AR_SEVERITY,
-	};
-	unsigned long pfn;
-
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, page);
-	pfn = page_to_pfn(page);
-	m.addr = (u64)pfn << PAGE_SHIFT;
-	pretend_cpu(X86_VENDOR_INTEL, true);
-	cleared_pfn = 0;
-	KUNIT_ASSERT_TRUE(test, leave_mapped(pfn, true));
-	kunit_activate_static_stub(test, set_mce_nospec, clear_and_set_mce_nospec);
-	stray_access_notifier(NULL, 0, &m);
-	KUNIT_EXPECT_EQ(test, pfn, cleared_pfn);
-	KUNIT_EXPECT_EQ(test, (int)(in_guest() || PAGES_COME_BACK),
-			(int)(entry_of(pfn).val & _PAGE_PRESENT));
-}
-
-/* When memory is removed, its pages are forgotten, and no others. */
-static void nospec_hot_remove(struct kunit *test)
-{
-	static const struct {
-		unsigned long pfn;
-		bool left;
-	} pages[] = {
-		{ SOME_PFN - 1, true }, { SOME_PFN, false }, { SOME_PFN + 511, false },
-		{ SOME_PFN + 512, true },
-	};
+	struct mce m = {};
 	int i;
 
-	for (i = 0; i < ARRAY_SIZE(pages); i++)
-		KUNIT_EXPECT_TRUE(test, leave_mapped(pages[i].pfn, true));
-	KUNIT_EXPECT_FALSE(test, leave_mapped(SOME_PFN + 1, false));
-	mce_forget_pages(SOME_PFN, 512);
-	for (i = 0; i < ARRAY_SIZE(pages); i++) {
-		struct mce m = { .addr = (u64)pages[i].pfn << PAGE_SHIFT };
-
-		KUNIT_EXPECT_EQ(test, (int)pages[i].left, (int)mce_left_mapped(&m));
+	for (i = -1; i <= 1; i++)
+		KUNIT_EXPECT_TRUE(test, leave_mapped(SOME_PFN + i, true));
+	KUNIT_EXPECT_FALSE(test, leave_mapped(SOME_PFN + 2, false));
+	mce_forget_page(SOME_PFN);
+	for (i = -1; i <= 2; i++) {
+		m.addr = (SOME_PFN + i) << PAGE_SHIFT;
+		/* The last one could not be left in the direct map. */
+		KUNIT_EXPECT_EQ(test, (int)(i == 2 ? leaves_pages() : i != 0),
+				(int)mce_is_offlined(&m));
+		mce_forget_page(SOME_PFN + i);
 	}
-	mce_forget_pages(SOME_PFN - 1, 514);
 }
 
 static void nospec_no_record(struct kunit *test)
@@ -566,13 +537,13 @@ static void return_to_user(struct kunit *test, const struct task_param *param, b
 	KUNIT_EXPECT_EQ(test, SOME_PFN, offline->pfn);
 	KUNIT_EXPECT_EQ(test, param->flags, offline->flags);
 	KUNIT_EXPECT_EQ(test, gone && !stays ? 1 : 0, taken_out->calls);
-	KUNIT_EXPECT_EQ(test, (int)(gone && stays), (int)mce_left_mapped(&m));
+	KUNIT_EXPECT_EQ(test, (int)(gone && leaves_pages()), (int)mce_is_offlined(&m));
 	if (taken_out->calls)
 		KUNIT_EXPECT_EQ(test, SOME_PFN, taken_out->pfn);
 	killed = sigismember(&current->pending.signal, SIGBUS);
 	KUNIT_EXPECT_EQ(test, param->killed, killed);
 	flush_signals(current);
-	mce_forget_pages(SOME_PFN, 1);
+	mce_forget_page(SOME_PFN);
 }
 
 static void nospec_task_work(struct kunit *test)
@@ -662,8 +633,7 @@ static struct kunit_case mce_guest_cases[] = {
 	KUNIT_CASE(nospec_no_record),
 	KUNIT_CASE_PARAM(nospec_task_work, task_gen_params),
 	KUNIT_CASE(nospec_after_stray_access),
-	KUNIT_CASE(nospec_races_with_clear),
-	KUNIT_CASE(nospec_hot_remove),
+	KUNIT_CASE(nospec_forget),
 	{}
 };
 

@@ -32,7 +32,7 @@ static void free_blocks(void)
 		pte_t *pte = lookup_address((unsigned long)page_address(victim), &level);
 
 		ClearPageHWPoison(victim);
-		mce_forget_pages(page_to_pfn(victim), 1);
+		mce_forget_page(page_to_pfn(victim));
 		if (!pte || !(pte_flags(*pte) & _PAGE_PRESENT))
 			set_direct_map_default_noflush(victim);
 		victim = NULL;
