@@ -34,7 +34,7 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent / "report")]
 import report
 import results
-from driver import (KERNELS, begin, compile_c, compile_driver, die, lines_of,
+from driver import (KERNELS, SELFTEST, begin, compile_c, compile_driver, die, lines_of,
                     make_initrds, output_of, print_ktap, run, run_all, start)
 
 # The most instructions that the test for a guest may take on bare metal, and the decision
@@ -80,6 +80,18 @@ def compile_plugin(logs):
     version = 2 if match and int(match[1]) >= 9 else 1
     compile_c(logs / "count.so", "-shared", "-fPIC", f"-DPLUGIN_VERSION={version}",
               HERE / "count.c")
+
+
+def add_walk(kernels, logs):
+    """Replace the hook in LOGS/KERNEL.initrd by the module walk.c."""
+    for kernel in KERNELS:
+        cpio = logs / f"{kernel}.walk.cpio"
+        run([SELFTEST / "hook/build.sh", kernels / kernel / "obj", cpio, HERE / "walk.c"],
+            logs / f"{kernel}.walk.log")
+        if not cpio.exists():
+            die(f"cannot build walk.c, see {logs}/{kernel}.walk.log")
+        with open(logs / f"{kernel}.initrd", "ab") as initrd:
+            initrd.write(cpio.read_bytes())
 
 
 def write_symbols(kernels, logs):
@@ -317,6 +329,7 @@ def main(arguments):
     commit = results.commit()
     cost = compile_driver(HERE / "cost.c", logs)
     make_initrds(lab, kernels, logs)
+    add_walk(kernels, logs)
     compile_plugin(logs)
     write_symbols(kernels, logs)
     print(f"# bench {tree}: {len(GUESTS)} runs of QEMU, some minutes")

@@ -13,7 +13,7 @@
  *   growth  1, 8, 64, 512 and 4096 bad pages, each in a different 2M region. Prints for
  *           each number "growth: PAGES SPLIT_2M SPLIT_1G PAGETABLE_PAGES HOLES TLB CALL
  *           MCE", counted from the start; the last three are received interrupts. At the
- *           end, prints "walk: PAGES L4 L3 L2 L1" (see walk in hook.c) for 64 MB in which
+ *           end, prints "walk: PAGES L4 L3 L2 L1" (see walk.c) for 64 MB in which
  *           each region has a bad page.
  *
  * Exit status: 0, 1 after an error (which is printed), 2 for bad arguments.
@@ -33,7 +33,7 @@
 #define GROWTH_START (ABOVE_4G + 256 * MB)
 #define GROWTH_STEP (2 * MB)
 #define LAST_PAGES 4096
-/* away from the hook module, whose pages have other permissions in the direct map */
+/* away from the module, whose pages have other permissions in the direct map */
 #define WALK_START (GROWTH_START + 4096 * MB)
 
 static bool are_idle(const char *registers)

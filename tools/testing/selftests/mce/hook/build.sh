@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# build.sh OBJ OUT
-# Build the hook module for the kernel that was built in OBJ (make O=, or the tree), and pack
-# it into the initramfs archive OUT, as /hook.ko.
+# build.sh OBJ OUT [SOURCE]
+# Build the hook module (or SOURCE, another one) for the kernel that was built in OBJ (make O=,
+# or the tree), and pack it into the initramfs archive OUT, as /hook.ko.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -13,7 +13,8 @@ trap 'rm -rf "$module"' EXIT
 trap 'exit 130' INT TERM HUP
 
 unset MAKEFLAGS MFLAGS MAKELEVEL
-cp "$here/hook.c" "$here/Makefile" "$module/"
+cp "${3:-$here/hook.c}" "$module/hook.c"
+cp "$here/Makefile" "$module/"
 make -C "$obj" -j"$(nproc)" modules_prepare
 # A tree without built modules has no Module.symvers: use the exports of the image.
 symbols=

@@ -13,7 +13,7 @@
  *   zeropad=PA      load_unaligned_zeropad() of all seven words that begin in
  *                   the page before and end in this. -> stray zeropad= (how many
  *                   had zeroes in the upper bytes)
- *   nofault=PA      copy_from_kernel_nofault() of each of what[]. -> stray nofault=
+ *   nofault=PA      copy_from_kernel_nofault() of each of copies[]. -> stray nofault=
  *                   (how many returned -EFAULT), of=, ns= (mean time of each)
  *   copyout=PA      copy_to_user() of 128 bytes, 64 of them in the page before,
  *                   and of 8 in the page. -> stray copyout= (how many bytes of
@@ -22,13 +22,9 @@
  *                   the page. -> stray inside=
  *   spin=PA         a load of the word at PA, with a fixup, over and over, with PA in
  *                   R15. -> stray spin= (fixed, or over after a while)
- *   walk=PA         read a byte of each mapped page in the 64 MB from PA on.
- *                   -> walk pages= l4= l3= l2= l1= (how many page table entries the
- *                   CPU loaded, for each level, by their Accessed bits)
  *   load=PA         a plain load of the byte at PA, without a fixup.
  *                   -> stray load=
  */
-#include <linux/bitmap.h>
 #include <linux/errno.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
@@ -39,24 +35,22 @@
 #include <linux/uaccess.h>
 
 #include <asm/asm.h>
-#include <asm/processor-flags.h>
 #include <asm/word-at-a-time.h>
 
-static unsigned long clear_pfn, zeropad, nofault, copyout, inside, spin, walk, load;
+static unsigned long clear_pfn, zeropad, nofault, copyout, inside, spin, load;
 module_param(clear_pfn, ulong, 0);
 module_param(zeropad, ulong, 0);
 module_param(nofault, ulong, 0);
 module_param(copyout, ulong, 0);
 module_param(inside, ulong, 0);
 module_param(spin, ulong, 0);
-module_param(walk, ulong, 0);
 module_param(load, ulong, 0);
 
 /* The copies: their offset from the start of the page, and their length. */
 static const struct {
 	short from;
 	unsigned short len;
-} what[] = {
+} copies[] = {
 	{ 0, 1 }, { 0, 2 }, { 0, 4 }, { 0, 8 }, { 0, 4096 },
 	{ 1, 1 }, { 3, 2 }, { 1021, 4 }, { 2048, 8 }, { 4088, 8 }, { 4095, 1 },
 	{ -1, 2 }, { -8, 16 }, { -3, 8 },
@@ -80,11 +74,11 @@ static void __init try_nofault(u8 *page)
 	u64 start = ktime_get_ns();
 	int right = 0, i;
 
-	for (i = 0; i < ARRAY_SIZE(what); i++)
-		right += copy_from_kernel_nofault(buffer, page + what[i].from,
-						  what[i].len) == -EFAULT;
-	pr_crit("mce-guest: stray nofault=%d of=%zu ns=%llu\n", right, ARRAY_SIZE(what),
-		(ktime_get_ns() - start) / ARRAY_SIZE(what));
+	for (i = 0; i < ARRAY_SIZE(copies); i++)
+		right += copy_from_kernel_nofault(buffer, page + copies[i].from,
+						  copies[i].len) == -EFAULT;
+	pr_crit("mce-guest: stray nofault=%d of=%zu ns=%llu\n", right, ARRAY_SIZE(copies),
+		(ktime_get_ns() - start) / ARRAY_SIZE(copies));
 }
 
 static void __init try_copyout(u8 *page)
@@ -117,66 +111,6 @@ static void __init try_spin(unsigned long pa)
 	pr_crit("mce-guest: stray spin=%s\n", left ? "fixed" : "over");
 }
 
-#define WALKED (64 * SZ_1M)
-#define ENTRY_ADDR 0x000ffffffffff000UL
-
-/*
- * Count the Accessed bits on the way to @va in @loaded[level], from 1, and clear them. Return
- * whether @va is mapped. SDM Vol. 3A, "4-Level Paging". An entry counts only at its first
- * address from @start on, because reading the tables sets bits, too.
- */
-static bool __init take_accessed(unsigned long va, unsigned long start, unsigned int *loaded)
-{
-	unsigned long *table = __va(__read_cr3() & ENTRY_ADDR);
-	int level;
-
-	for (level = 4; level; level--) {
-		unsigned long *entry = table + (va >> (3 + 9 * level) & 511);
-
-		if (!(*entry & _PAGE_PRESENT))
-			return false;
-		if (va == start || IS_ALIGNED(va, BIT(3 + 9 * level)))
-			loaded[level] += !!(*entry & _PAGE_ACCESSED);
-		*entry &= ~_PAGE_ACCESSED;
-		if (*entry & _PAGE_PSE && level < 4)
-			return true;
-		table = __va(*entry & ENTRY_ADDR);
-	}
-	return true;
-}
-
-/* The kernel's entries are global: clearing CR4.PGE flushes them. */
-static void __init flush_tlb(void)
-{
-	unsigned long cr4;
-
-	asm volatile("mov %%cr4, %0" : "=r"(cr4));
-	asm volatile("mov %0, %%cr4" : : "r"(cr4 & ~X86_CR4_PGE) : "memory");
-	asm volatile("mov %0, %%cr4" : : "r"(cr4) : "memory");
-}
-
-static DECLARE_BITMAP(mapped, WALKED / PAGE_SIZE);
-
-static void __init try_walk(u8 *start)
-{
-	unsigned int before[5] = {}, loaded[5] = {};
-	unsigned long i, flags, from = (unsigned long)start;
-
-	local_irq_save(flags);
-	for (i = 0; i < WALKED / PAGE_SIZE; i++)
-		if (take_accessed(from + i * PAGE_SIZE, from, before))
-			__set_bit(i, mapped);
-	flush_tlb();
-	for_each_set_bit(i, mapped, WALKED / PAGE_SIZE)
-		READ_ONCE(start[i * PAGE_SIZE]);
-	for (i = 0; i < WALKED / PAGE_SIZE; i++)
-		take_accessed(from + i * PAGE_SIZE, from, loaded);
-	local_irq_restore(flags);
-	pr_crit("mce-guest: walk pages=%u l4=%u l3=%u l2=%u l1=%u\n",
-		bitmap_weight(mapped, WALKED / PAGE_SIZE), loaded[4], loaded[3], loaded[2],
-		loaded[1]);
-}
-
 static int __init hook_init(void)
 {
 	if (clear_pfn)
@@ -191,8 +125,6 @@ static int __init hook_init(void)
 		pr_crit("mce-guest: stray inside=%#lx\n", load_unaligned_zeropad(__va(inside)));
 	if (spin)
 		try_spin(spin);
-	if (walk)
-		try_walk(__va(walk));
 	if (load)
 		pr_crit("mce-guest: stray load=%#x\n", READ_ONCE(*(u8 *)__va(load)));
 	return -ECANCELED;
