@@ -206,7 +206,7 @@ bench:
 .PHONY: bench
 
 soak:
-	@. scripts/lib.sh; number N 1 '$(N)' && number SEED 0 '$(SEED)'
+	@. scripts/lib.sh; check_number N 1 '$(N)' && check_number SEED 0 '$(SEED)'
 	@$(MAKE) --no-print-directory kernels lab TREE=$(TREE)
 	@echo "# soak $(TREE): $(N) poisons, seed $(SEED)"; \
 		SOAK_N=$(N) SOAK_SEED=$(SEED) $(RUN) $(LAB) $(T) $(LOG)/$(TREE)/soak $(TREE) soak-1 soak-4; \
@@ -216,7 +216,7 @@ soak:
 .PHONY: soak
 
 fuzz: | deps
-	@. scripts/lib.sh; number SEED 0 '$(SEED)' && scripts/check/fuzz/fuzz.py -n $(WHAT)
+	@. scripts/lib.sh; check_number SEED 0 '$(SEED)' && scripts/check/fuzz/fuzz.py -n $(WHAT)
 	@$(MAKE) --no-print-directory kernels lab TREE=$(TREE)
 	@exec scripts/check/fuzz/fuzz.py $(LAB) $(T) $(LOG)/$(TREE)/fuzz $(TREE) $(SEED) $(WHAT)
 .PHONY: fuzz

@@ -32,9 +32,9 @@ kmake() (
 	exec make -C "$make" -j"$(nproc)" CC="$cc" "$@"
 )
 
-# number NAME LEAST VALUE: check that the user's NAME=VALUE is a number from LEAST to 999999.
+# check_number NAME LEAST VALUE: check that the user's NAME=VALUE is a number from LEAST to 999999.
 # If not, print an error and return 2.
-number() {
+check_number() {
 	case $3 in
 	'' | *[!0-9]* | 0?* | ???????*) ;;
 	*) [ "$3" -lt "$2" ] || return 0 ;;
@@ -104,9 +104,9 @@ result() {
 	[ -z "${3:-}" ] || tail -n 40 "$3" | sed 's/^/# /'
 }
 
-# one LABEL COMMAND...: a check. It passes if COMMAND succeeds and prints nothing. The file
+# check LABEL COMMAND...: a check. It passes if COMMAND succeeds and prints nothing. The file
 # $output gets the output.
-one() {
+check() {
 	if [ -n "${DEADLINE:-}" ] && [ "$(date +%s)" -ge "$DEADLINE" ]; then
 		# shellcheck disable=SC2154 # the caller's
 		skip "$1" "no time left (BUDGET=$BUDGET): make $again"

@@ -24,7 +24,7 @@ selftest=tools/testing/selftests/mce
 build=$PWD/build
 results=$build/log/check.ktap
 start=${CHECK_START:-$(date +%s)}
-[ -z "${BUDGET:-}" ] || number BUDGET 1 "$BUDGET" || exit
+[ -z "${BUDGET:-}" ] || check_number BUDGET 1 "$BUDGET" || exit
 DEADLINE=${BUDGET:+$((start + BUDGET * 60))}
 export DEADLINE
 mkdir -p "$build/log"

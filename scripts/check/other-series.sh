@@ -88,7 +88,7 @@ for series in $others; do
 			result ok "patches/$folder applies to upstream's $version"
 			# shellcheck disable=SC2154 # of lib.sh
 			before=$failed
-			one "patches/$folder compiles on upstream's $version" compile "$tarball" "$folder"
+			check "patches/$folder compiles on upstream's $version" compile "$tarball" "$folder"
 			[ "$failed" -eq "$before" ] && compiles=", compiles" || compiles=
 			echo "| $version | $folder | applies$compiles |" >>"$table"
 			continue 2

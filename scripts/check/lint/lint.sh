@@ -45,19 +45,19 @@ fi
 
 echo "KTAP version 1"
 for f in $user_c; do
-	one "compile -Wall -Wextra -Werror $f" compile "$f"
+	check "compile -Wall -Wextra -Werror $f" compile "$f"
 done
 for f in $c; do
-	one "checkpatch --strict $f" checkpatch --file "$PWD/$f"
+	check "checkpatch --strict $f" checkpatch --file "$PWD/$f"
 done
 for f in $sh; do
-	one "shellcheck $f" shellcheck -x "$f"
+	check "shellcheck $f" shellcheck -x "$f"
 done
 for f in $py; do
-	one "python3 parses $f" parse "$f"
+	check "python3 parses $f" parse "$f"
 done
 for f in $lab_patches; do
-	one "checkpatch --strict $f" checkpatch "$PWD/$f"
+	check "checkpatch --strict $f" checkpatch "$PWD/$f"
 done
-one "no scenario is expected to end worse when patched" scripts/check/lint/worse.py
+check "no scenario is expected to end worse when patched" scripts/check/lint/worse.py
 totals

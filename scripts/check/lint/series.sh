@@ -79,7 +79,7 @@ change() {
 	done
 }
 
-knows() {
+has_symbol() {
 	grep -rqxE --include='Kconfig*' "(menu)?config $1" "$work/arch/x86" "$work/drivers" "$work/mm" \
 		"$work/lib"
 }
@@ -150,7 +150,7 @@ mails() {
 	patches=$(find "$(realpath "$patchdir")" -name '*.patch' | sort)
 	upstream=$(cat "$dir/upstream" 2>/dev/null)
 	# shellcheck disable=SC2086 # lists of words
-	one "git am $patchdir on $package $version" scripts/build/git-am.sh "$dir/unpatched" $patches
+	check "git am $patchdir on $package $version" scripts/build/git-am.sh "$dir/unpatched" $patches
 	if [ -n "${SOURCE:-}" ]; then
 		: "the user's own tree has no upstream tarball"
 	elif [ -z "$upstream" ]; then
@@ -162,14 +162,14 @@ mails() {
 		*) note=" (the mirror does not have that of $version)" ;;
 		esac
 		# shellcheck disable=SC2086 # lists of words
-		one "git am $patchdir on upstream's $upstream$note" \
+		check "git am $patchdir on upstream's $upstream$note" \
 			scripts/build/git-am.sh "$dir/upstream.tar.xz" $patches
 	fi
 	for mail in $mails; do
-		one "changelog of $tree/$(basename "$mail")" changelog "$mail"
-		one "checkpatch --strict $tree/$(basename "$mail")" checkpatch "$mail"
+		check "changelog of $tree/$(basename "$mail")" changelog "$mail"
+		check "checkpatch --strict $tree/$(basename "$mail")" checkpatch "$mail"
 	done
-	one "set_mce_nospec() is called only for pages not left in the direct map, $version" callers
+	check "set_mce_nospec() is called only for pages not left in the direct map, $version" callers
 }
 
 # ---- builds
@@ -232,7 +232,7 @@ builds() {
 	if ! scripts/build/apply.sh "$dir/unpatched" "$work" >"$log/apply" 2>&1 ||
 		! scripts/lab/objects.sh "$dir/unpatched/obj" "$work/obj-guest" ||
 		! warnings >"$log/warnings.0000"; then
-		one "build $tree without the series" fails_with apply configure warnings.0000
+		check "build $tree without the series" fails_with apply configure warnings.0000
 		return
 	fi
 	[ "$(cat "$log/checked")" -gt 0 ] || skip "sparse, $tree" \
@@ -247,14 +247,14 @@ builds() {
 	for mail in $mails; do
 		name=$(basename "$mail")
 		patch=${name%%-*}
-		one "git apply $tree/$name" apply "$mail"
+		check "git apply $tree/$name" apply "$mail"
 		echo "$kernel" | grep -Fxq "$mail" || continue
 		if [ "$mail" = "$last" ]; then
-			one "the kernel under test is $tree up to $patch" as_tested
+			check "the kernel under test is $tree up to $patch" as_tested
 		else
-			one "build a guest's kernel, $tree up to $patch" build O=obj-guest bzImage
+			check "build a guest's kernel, $tree up to $patch" build O=obj-guest bzImage
 		fi
-		one "gcc W=1 and sparse, $tree/$patch" new_warnings "$before" "$patch"
+		check "gcc W=1 and sparse, $tree/$patch" new_warnings "$before" "$patch"
 		before=$patch
 	done
 	: >"$work/whole"
@@ -307,18 +307,18 @@ configs() {
 		case $name in '' | '#'*) continue ;; esac
 		unknown=
 		for symbol in $symbols; do
-			knows "$symbol" || unknown=$symbol
+			has_symbol "$symbol" || unknown=$symbol
 		done
 		if [ -n "$unknown" ]; then
 			skip "compile $tree with $name" "$tree has no $unknown"
 			continue
 		fi
 		if [ "$base" != "$configured" ]; then
-			one "configure $tree for $base" configure "$base"
+			check "configure $tree for $base" configure "$base"
 			configured=$base
 		fi
 		# shellcheck disable=SC2086 # a list of words
-		one "compile $tree with $name" compile "$base" $symbols
+		check "compile $tree with $name" compile "$base" $symbols
 	done <"$here/configs"
 }
 
@@ -351,11 +351,11 @@ documentation() {
 }
 
 words() {
-	one "no new warnings of kernel-doc, $tree" new_kernel_doc
-	one "make htmldocs, $tree" documentation
+	check "no new warnings of kernel-doc, $tree" new_kernel_doc
+	check "make htmldocs, $tree" documentation
 	bloat=$(cd "$dir/unpatched" &&
 		python3 scripts/bloat-o-meter -t obj/vmlinux "$dir/patched/obj/vmlinux")
-	one "bloat-o-meter, $tree" test -n "$bloat"
+	check "bloat-o-meter, $tree" test -n "$bloat"
 	echo "# text added to a guest's kernel, $tree: $(echo "$bloat" | tail -n 1)"
 	rm -rf "$work" "$dir/mails"
 }

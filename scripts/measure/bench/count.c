@@ -81,7 +81,7 @@ static const struct insn *last[CPUS];
 
 /* The progress of the newest machine check; times are instruction counts. */
 static struct {
-	bool checked, optional, over, told;
+	bool checked, optional, over, signalled;
 	unsigned int cpu;	/* runs memory_failure() */
 	/* return addresses; 0: not in the function */
 	unsigned long mf_back, nospec_back, callers_back[2];
@@ -132,7 +132,7 @@ static void at_place(unsigned int cpu, enum place p)
 	switch (p) {
 	case MACHINE_CHECK:
 		/* memory_failure() slept, and continued on another CPU: drop that machine check */
-		if (now.told)
+		if (now.signalled)
 			forget();
 		if (now.checked)
 			break;
@@ -162,9 +162,9 @@ static void at_place(unsigned int cpu, enum place p)
 		now.nospec_back = return_address(cpu);
 		break;
 	case SIGBUS_HANDLER:
-		if (!now.checked || now.told)
+		if (!now.checked || now.signalled)
 			break;
-		now.told = true;
+		now.signalled = true;
 		now.total = run_all() - now.start;
 		break;
 	case SENDS_MANY:
@@ -212,7 +212,7 @@ static void before(unsigned int cpu, void *data)
 		insn->symbol->run[BEFORE]++;
 	else if (insn->symbol && now.mf && !now.over && cpu == now.cpu)
 		insn->symbol->run[now.mf_over ? AFTER : MF]++;
-	if (now.over && now.told)
+	if (now.over && now.signalled)
 		report();
 	run[cpu]++;
 	last[cpu] = insn;

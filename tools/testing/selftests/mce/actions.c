@@ -35,7 +35,7 @@ static const struct record amd_required = {
 };
 
 /* A deferred error, as QEMU sends it to an AMD guest. It raises no exception. */
-const struct record deferred_error = {
+static const struct record deferred_error = {
 	.status = MCI_STATUS_VAL | MCI_STATUS_EN | MCI_STATUS_MISCV | MCI_STATUS_ADDRV |
 		  MCI_STATUS_DEFERRED | MCI_STATUS_POISON,
 	.local = true,

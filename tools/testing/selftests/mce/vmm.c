@@ -18,7 +18,7 @@
 
 struct vm vm = { .qmp = -1, .console = -1 };
 
-bool lab_broken(void)
+bool lab_failed(void)
 {
 	vm.lab_error = true;
 	return false;

@@ -40,7 +40,7 @@ struct record {
 	bool local;
 };
 
-extern const struct record action_optional, action_required, deferred_error;
+extern const struct record action_optional, action_required;
 
 #define MCE_BANK 9
 
@@ -111,10 +111,10 @@ extern struct vm {
 
 #define say(fmt, ...) (printf("vmm: " fmt "\n", ##__VA_ARGS__), fflush(stdout))
 
-bool lab_broken(void);
+bool lab_failed(void);
 
 /* Report that the lab, not the guest, failed. Returns false, to be passed on. */
-#define lab_error(fmt, ...) (say("error: " fmt, ##__VA_ARGS__), lab_broken())
+#define lab_error(fmt, ...) (say("error: " fmt, ##__VA_ARGS__), lab_failed())
 
 /* ---- qemu.c */
 
