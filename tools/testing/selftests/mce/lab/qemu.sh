@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # qemu.sh LAB KERNELS LOGS KERNEL SCENARIO...
 # Run the scenarios under KVM in L1, which is a guest of this machine's QEMU: all in one L1,
-# each in a new guest. The callers tcg.sh, amd.sh and kvm*.sh set in the environment: $backend,
-# their name; $accel, tcg or kvm; $l1_cpio, L1's initramfs; $machine, the driver's machine
+# each in a new guest. The callers (kvm*.sh, and those of run.py -b) set in the environment:
+# $backend, their name; $accel, tcg or kvm; $l1_cpio, L1's initramfs; $machine, the driver's machine
 # (vmm -m).
 # LOGS gets SCENARIO.KERNEL.log, and L1's own console in $backend.KERNEL.console. $SOAK_N and
-# $SOAK_SEED are for soak-*. kvm-init sets $mce_timeout to replace timeout --foreground.
+# $SOAK_SEED are for soak-*. $mce_timeout replaces timeout --foreground, which busybox lacks.
 set -u
 
 lab=$1 kernels=$2 logs=$3 kernel=$4
