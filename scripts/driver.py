@@ -23,7 +23,7 @@ SCRIPTS = Path(__file__).resolve().parent
 SELFTEST = SCRIPTS.parent / "tools/testing/selftests/mce"
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(SELFTEST))
-from run import KERNELS  # pylint: disable=wrong-import-position
+from rows import KERNELS  # pylint: disable=wrong-import-position
 
 
 def die(message):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tools/testing/selftests/mce"))
-from run import KERNELS, read_table, select_rows  # pylint: disable=wrong-import-position
+from rows import KERNELS, read_table, select_rows  # pylint: disable=wrong-import-position
 
 ORDER = "lives", "warns", "killed", "oops", "panic", "hang"
 

@@ -24,7 +24,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
 sys.path.insert(0, f"{HERE}/../../../tools/testing/selftests/mce")
-from run import KERNELS, all_facts  # pylint: disable=wrong-import-position
+from rows import KERNELS, all_facts  # pylint: disable=wrong-import-position
 
 
 def load(logs):
