@@ -4,8 +4,13 @@
  */
 #include <linux/gfp.h>
 #include <linux/list.h>
+#include <linux/objtool.h>
+#include <linux/sched.h>
 #include <linux/set_memory.h>
 #include <linux/string.h>
+
+#include <asm/asm.h>
+#include <asm/extable.h>
 
 #include "mce_guest_test_helpers.h"
 
@@ -118,4 +123,103 @@ const struct mce_test_calls *mce_test_set_mce_nospec(struct kunit *test)
 	memset(&taken_out, 0, sizeof(taken_out));
 	kunit_activate_static_stub(test, set_mce_nospec, fake_set_mce_nospec);
 	return &taken_out;
+}
+
+/* ---- What is interrupted, and the record */
+
+static noinline __used void instructions(void)
+{
+	asm volatile("mce_guest_fixups:\n"
+		     ANNOTATE_NOENDBR
+		     "	.set fixup, 0\n"
+		     "	.rept " __stringify(NR_FIXUPS) "\n"
+		     "1:	nop\n"
+		     "2:\n"
+		     "	.if fixup\n"
+		     _ASM_EXTABLE_TYPE(1b, 2b, fixup)
+		     "	.endif\n"
+		     "	.set fixup, fixup + 1\n"
+		     "	.endr\n"
+		     "1:	mov (%%rsi), %%rax\n"
+		     "2:\n"
+		     _ASM_EXTABLE_UA(1b, 2b)
+		     "1:	mov (%%rsi), %%rax\n"
+		     "2:\n"
+#ifdef EX_TYPE_ZEROPAD
+		     _ASM_EXTABLE_TYPE(1b, 2b, EX_TYPE_ZEROPAD)
+#else
+		     _ASM_EXTABLE(1b, 2b)
+#endif
+		     "1:	mov %%rax, (%%rdi)\n"
+		     "2:\n"
+		     _ASM_EXTABLE_UA(1b, 2b)
+		     "1:	rep movsb\n"
+		     "2:\n"
+		     _ASM_EXTABLE_UA(1b, 2b)
+		     : : : "rax", "rcx", "rsi", "rdi", "memory");
+}
+
+noinline unsigned long mce_test_instruction(int nr)
+{
+	unsigned long ip;
+
+	asm("lea mce_guest_fixups(%%rip), %0" : "=r" (ip));
+	return ip + nr;
+}
+
+/* Have this CPU read a record from BANK. Preemption is disabled until mce_test_clear_bank(). */
+void mce_test_fill_bank(u64 status, u64 addr, u64 misc, u64 mcgstatus)
+{
+	struct mce *bank;
+
+	preempt_disable();
+	bank = this_cpu_ptr(&injectm);
+	memset(bank, 0, sizeof(*bank));
+	bank->bank = BANK;
+	bank->status = status;
+	bank->addr = addr;
+	bank->misc = misc;
+	bank->mcgstatus = mcgstatus;
+	bank->finished = 1;
+}
+
+void mce_test_clear_bank(void)
+{
+	this_cpu_ptr(&injectm)->finished = 0;
+	preempt_enable();
+}
+
+/* Put a page into that state. Return its physical address. */
+u64 mce_test_page_in_state(struct kunit *test, enum page_state state)
+{
+	struct page *page;
+
+	if (state == BEYOND)
+		return (u64)pfn_beyond_memory() << PAGE_SHIFT;
+
+	page = mce_test_page(PG_LEVEL_NONE);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, page);
+	if (state == MARKED || state == LEFT)
+		SetPageHWPoison(page);
+	if (state == LEFT)
+		KUNIT_ASSERT_TRUE(test, leave_mapped(page_to_pfn(page), true));
+	return (u64)page_to_pfn(page) << PAGE_SHIFT;
+}
+
+/* Set what queue_task_work() leaves for the task */
+void mce_test_set_task(unsigned long pfn, u64 misc, bool copyin, bool local)
+{
+	struct mce m = {
+		.cpuvendor = X86_VENDOR_INTEL, .status = SRAR_LOAD, .misc = misc,
+		.mcgstatus = mcg_status(local),
+	};
+
+	pretend_cpu(X86_VENDOR_INTEL, true);
+	current->mce_addr = (u64)pfn << PAGE_SHIFT | BESIDES;
+	/* Older trees use this. In a guest, they treat all records as about whole pages. */
+	current->mce_whole_page = in_guest() || MCI_MISC_ADDR_LSB(misc) >= PAGE_SHIFT;
+	current->mce_ripv = 1;
+	current->mce_kflags = copyin ? MCE_IN_KERNEL_RECOV | MCE_IN_KERNEL_COPYIN : 0;
+	if (can_leave_mapped(&m))
+		current->mce_kflags |= MCE_LEAVE_MAPPED;
 }

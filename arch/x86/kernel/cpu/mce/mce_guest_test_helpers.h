@@ -19,7 +19,17 @@
 #include <asm/mce.h>
 #include <asm/mshyperv.h>
 
+/* Older trees have more in internal.h for the suites. */
+#define MCE_GUEST_SUITE
 #include "internal.h"
+
+/* Older trees differ on bare metal. Their kunit_compat.h defines these otherwise. */
+#ifndef LINES_STAY_UNCACHED
+#define LINES_STAY_UNCACHED false	/* a page with bad lines becomes uncacheable instead */
+#define PAGES_COME_BACK true		/* clear_mce_nospec() makes it present again */
+#define COPIED_PAGES_STAY false		/* a copy from user space does not take the page out */
+#define KILLS_AGAIN false		/* SIGBUS is sent although memory_failure() has sent it */
+#endif
 
 /* SDM vol. 3B, "Machine-Check Architecture": MCi_STATUS, in addition to mce.h */
 #define DATA_LOAD	0x0134
@@ -124,10 +134,48 @@ struct mce_test_calls {
 	unsigned long pfn;
 };
 
+/*
+ * Instructions that can be the interrupted one. First, there is a NOP for each type of
+ * fixup, including types that do not exist (yet). The fixup of each continues with the
+ * next instruction.
+ */
+#define NR_FIXUPS	32
+#define SAFE_FIXUP	EX_TYPE_FAULT_MCE_SAFE
+#ifndef FAULT_FIXUP
+#define FAULT_FIXUP	EX_TYPE_FAULT	/* for page faults: a machine check is fatal */
+#endif
+
+/* Then, the loads of copy_from_user() and of load_unaligned_zeropad() */
+#define COPY_LOAD	NR_FIXUPS
+#define ZEROPAD_LOAD	(COPY_LOAD + 3)
+#define ZEROPAD_FIXUP	(ZEROPAD_LOAD + 3)
+
+/* Finally, a store as in put_user(), and a copy between user space and the kernel */
+#define PUT_STORE	ZEROPAD_FIXUP
+#define COPY_MOVS	(PUT_STORE + 3)
+
+enum page_state {
+	GOOD,
+	MARKED,		/* memory_failure() has set the flag, and failed */
+	BEYOND,		/* not in memory */
+	LEFT,		/* offline, and left in the direct map */
+};
+
+/* MCG_STATUS of a local or of a broadcast machine check */
+static inline u64 mcg_status(bool local)
+{
+	return local ? MCG_LOCAL : MCG_RESTART;
+}
+
 int mce_test_init(struct kunit *test);
 void mce_test_exit(struct kunit *test);
 struct page *mce_test_page(unsigned int level);
 const struct mce_test_calls *mce_test_memory_failure(struct kunit *test, int ret);
 const struct mce_test_calls *mce_test_set_mce_nospec(struct kunit *test);
+unsigned long mce_test_instruction(int nr);
+void mce_test_fill_bank(u64 status, u64 addr, u64 misc, u64 mcgstatus);
+void mce_test_clear_bank(void);
+u64 mce_test_page_in_state(struct kunit *test, enum page_state state);
+void mce_test_set_task(unsigned long pfn, u64 misc, bool copyin, bool local);
 
 #endif /* __X86_MCE_GUEST_TEST_HELPERS_H__ */
