@@ -3,8 +3,8 @@
 # qemu.sh LAB KERNELS LOGS KERNEL SCENARIO...
 # Run the scenarios under KVM in L1, which is a guest of this machine's QEMU: all in one L1,
 # each in a new guest. The callers (kvm*.sh, and those of run.py -b) set in the environment:
-# $backend, their name; $accel, tcg or kvm; $l1_cpio, L1's initramfs; $machine, the driver's machine
-# (vmm -m).
+# $backend, their name; $accel, tcg or kvm; $l1_cpio, L1's initramfs; $machine, the driver's
+# machine (vmm -m).
 # LOGS gets SCENARIO.KERNEL.log, and L1's own console in $backend.KERNEL.console. $SOAK_N and
 # $SOAK_SEED are for soak-*. $mce_timeout replaces timeout --foreground, which busybox lacks.
 set -u
