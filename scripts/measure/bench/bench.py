@@ -51,7 +51,7 @@ COMPILERS = {"mce_prep_record_common"}
 # What the series adds, and is the price of it, and what it changes. 5.10 has
 # set_mce_nospec() inline, in another function then.
 TEST = re.compile(
-    r"vmm_unmaps_poison|can_leave_mapped|leave_mapped|mce_is_offlined|hv_root_partition|"
+    r"can_leave_mapped|leave_mapped|mce_is_offlined|hv_root_partition|"
     r"(intel_)?mce_usable_address|error_context|mce_is_stray_access|unread_is_stray|"
     r"mce_severity_intel|mce_read_aux|"
     r"uc_decode_notifier|kill_me_maybe|do_machine_check|set_mce_nospec\..*")

@@ -327,7 +327,7 @@ static void handler_leaves_by_record(struct kunit *test)
 	offlines = offline->calls || param->mcgstatus & MCG_STATUS_RIPV;
 	KUNIT_EXPECT_EQ(test, (int)offlines, offline->calls);
 	KUNIT_EXPECT_EQ(test, (int)(offlines && !leaves), taken_out->calls);
-	KUNIT_EXPECT_EQ(test, (int)(offlines && leaves_pages()), (int)mce_is_offlined(&m));
+	KUNIT_EXPECT_EQ(test, (int)(offlines && grades_stray_accesses()), (int)mce_is_offlined(&m));
 	flush_signals(current);
 	mce_forget_page(SOME_PFN);
 }

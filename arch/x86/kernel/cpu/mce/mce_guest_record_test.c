@@ -78,7 +78,7 @@ static void queue_record(struct kunit *test, const struct record_param *param, b
 	KUNIT_EXPECT_EQ(test, param->offlines ? NOTIFY_OK : NOTIFY_DONE, ret);
 	KUNIT_EXPECT_EQ(test, param->offlines ? 1 : 0, offline->calls);
 	KUNIT_EXPECT_EQ(test, gone && !stays ? 1 : 0, taken_out->calls);
-	KUNIT_EXPECT_EQ(test, (int)(gone && leaves_pages()), (int)mce_is_offlined(&m));
+	KUNIT_EXPECT_EQ(test, (int)(gone && grades_stray_accesses()), (int)mce_is_offlined(&m));
 	handled = m.kflags & MCE_HANDLED_UC;
 	KUNIT_EXPECT_EQ(test, gone, handled);
 	if (offline->calls) {
@@ -160,7 +160,7 @@ static void nospec_forget(struct kunit *test)
 	for (i = -1; i <= 2; i++) {
 		m.addr = (SOME_PFN + i) << PAGE_SHIFT;
 		/* The last one could not be left in the direct map. */
-		KUNIT_EXPECT_EQ(test, (int)(i == 2 ? leaves_pages() : i != 0),
+		KUNIT_EXPECT_EQ(test, (int)(i == 2 ? grades_stray_accesses() : i != 0),
 				(int)mce_is_offlined(&m));
 		mce_forget_page(SOME_PFN + i);
 	}
@@ -226,7 +226,7 @@ static void return_to_user(struct kunit *test, const struct task_param *param, b
 	KUNIT_EXPECT_EQ(test, SOME_PFN, offline->pfn);
 	KUNIT_EXPECT_EQ(test, param->flags, offline->flags);
 	KUNIT_EXPECT_EQ(test, gone && !stays ? 1 : 0, taken_out->calls);
-	KUNIT_EXPECT_EQ(test, (int)(gone && leaves_pages()), (int)mce_is_offlined(&m));
+	KUNIT_EXPECT_EQ(test, (int)(gone && grades_stray_accesses()), (int)mce_is_offlined(&m));
 	if (taken_out->calls)
 		KUNIT_EXPECT_EQ(test, SOME_PFN, taken_out->pfn);
 	killed = sigismember(&current->pending.signal, SIGBUS);

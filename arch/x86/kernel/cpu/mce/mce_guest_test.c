@@ -148,7 +148,7 @@ static void nospec_page_tables(struct kunit *test)
 {
 	const struct map_param *param = test->param_value;
 	enum fate fate = fate_of(param);
-	bool remembered = leaves_pages() && !(param->path == copy_in && COPIED_PAGES_STAY);
+	bool remembered = grades_stray_accesses() && !(param->path == copy_in && COPIED_PAGES_STAY);
 	struct mce m = {};
 	struct page *page = mce_test_page(param->level);
 	struct entry before, next, entry;
