@@ -94,7 +94,7 @@ static inline bool grades_stray_accesses(void)
 	return boot_cpu_has(X86_FEATURE_HYPERVISOR);
 }
 
-/* Pretend to be a CPU of that vendor, with or without MCG_SER_P or SUCCOR, until the case ends */
+/* Until the case ends, pretend to be a CPU of @vendor, with MCG_SER_P or SUCCOR if it recovers */
 static inline void pretend_cpu(u8 vendor, bool recovers)
 {
 	bool succor = vendor == X86_VENDOR_AMD || vendor == X86_VENDOR_HYGON;
@@ -125,7 +125,8 @@ static inline struct entry entry_of(unsigned long pfn)
 
 static inline unsigned long pfn_beyond_memory(void)
 {
-	return max_pfn + 2 * PTRS_PER_PTE;
+	/* pfn_valid() is about sections */
+	return ALIGN(max_pfn, PAGES_PER_SECTION) + 2 * PTRS_PER_PTE;
 }
 
 /* The number of calls of a replaced function, and the arguments of the last one */
