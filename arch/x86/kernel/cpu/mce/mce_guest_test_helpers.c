@@ -4,9 +4,11 @@
  */
 #include <linux/gfp.h>
 #include <linux/list.h>
+#include <linux/mm.h>
 #include <linux/objtool.h>
 #include <linux/sched.h>
 #include <linux/set_memory.h>
+#include <linux/sizes.h>
 #include <linux/string.h>
 
 #include <asm/asm.h>
@@ -26,6 +28,8 @@ static struct {
 static LIST_HEAD(blocks);
 static struct page *victim;
 #define BLOCK_ORDER	(PMD_SHIFT - PAGE_SHIFT)
+/* The pages that are left for others. Without any, the kernel panics. */
+#define RESERVE		(SZ_64M >> PAGE_SHIFT)
 #define MIDDLE		(PTRS_PER_PTE / 2)
 
 static void free_blocks(void)
@@ -73,7 +77,8 @@ struct page *mce_test_page(unsigned int level)
 	struct page *block;
 
 	free_blocks();
-	while ((block = alloc_pages(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN, BLOCK_ORDER))) {
+	while (global_zone_page_state(NR_FREE_PAGES) > RESERVE &&
+	       (block = alloc_pages(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN, BLOCK_ORDER))) {
 		struct page *page = block + MIDDLE;
 
 		list_add(&block->lru, &blocks);
