@@ -32,7 +32,7 @@ exit_on_signals
 # not_ok LABEL: nothing after it can be tested
 not_ok() {
 	result 'not ok' "$1" "$log"
-	exit 1
+	totals || exit
 }
 
 rm -rf "$work"
