@@ -8,9 +8,10 @@
 # Then print a table of all trees. Without SCENARIO, write build/report.html and, for more than
 # one tree, Documentation/results.md. The last line is "N passed, N failed, N skipped". Exit
 # status 0 if nothing failed and something passed.
-# Environment: KUNIT_TOOL is TOOL of kunit.sh. PATCHDIR replaces the patches of a tree's series. NO_SOURCE lists trees that Debian does not have.
-# Tests that have not finished BUDGET minutes after CHECK_START (seconds since the epoch) are
-# skipped, and the command that runs them is printed.
+# Environment: KUNIT_TOOL is TOOL of kunit.sh. PATCHDIR replaces the patches of a tree's series.
+# NO_SOURCE lists trees that Debian does not have. Tests that have not finished BUDGET minutes
+# after CHECK_START (seconds since the epoch) are skipped, and the command that runs them is
+# printed.
 set -u
 
 # shellcheck source=scripts/lib.sh
