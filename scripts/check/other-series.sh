@@ -17,7 +17,7 @@ dir=$(mkdir -p "$1" && cd "$1" && pwd)
 # shellcheck disable=SC2034 # for apt_root(), which shellcheck sees with -x only
 apt=$dir/apt
 log=$PWD/build/log/other-series.log
-# shellcheck disable=SC2034 # for one()
+# shellcheck disable=SC2034 # for check()
 output=$PWD/build/log/other-series.output again=other-series
 mkdir -p "${log%/*}"
 row=$(awk '$1 == "*" { print $2, $3 }' scripts/fetch/debian-suites)
@@ -33,7 +33,7 @@ fi
 
 # compile TARBALL FOLDER: compile the kernel objects that the patches touch, in a guest's
 # configuration
-# shellcheck disable=SC2317 # one() calls it
+# shellcheck disable=SC2317 # check() calls it
 compile() {
 	rm -rf "$dir/tree"
 	mkdir "$dir/tree"

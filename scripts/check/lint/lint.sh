@@ -9,7 +9,7 @@ set -u
 . scripts/lib.sh
 
 tree=$(cd "$1" && pwd)
-# shellcheck disable=SC2034 # for one()
+# shellcheck disable=SC2034 # for check()
 again="lint TREE=$(basename "$(dirname "$tree")")"
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT

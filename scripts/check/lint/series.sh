@@ -27,7 +27,7 @@ here=$PWD/scripts/check/lint
 tree=$(basename "$dir")
 work=$dir/series
 log=$PWD/build/log/$tree/lint
-# shellcheck disable=SC2034 # for one()
+# shellcheck disable=SC2034 # for check()
 output=$log/one again="lint ${SOURCE:+SOURCE=}${SOURCE:-TREE=$tree}"
 mkdir -p "$log"
 exit_on_signals
@@ -363,7 +363,7 @@ words() {
 echo "KTAP version 1"
 for part in $parts; do
 	case $part in
-	configs | words) whole >"$log/apply" 2>&1 || one "apply $tree's series" fails_with apply ;;
+	configs | words) whole >"$log/apply" 2>&1 || check "apply $tree's series" fails_with apply ;;
 	esac
 	"$part"
 done
