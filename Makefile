@@ -267,14 +267,17 @@ $(B)/%/source: | deps
 GUEST_CONFIG := $(addprefix $(CURDIR)/,scripts/lab/needs.config scripts/lab/guest.config \
 	$(SELFTEST)/config)
 L1_CONFIG := $(GUEST_CONFIG) $(CURDIR)/$(SELFTEST)/lab/l1.config
-CONFIG_OF = $(if $(filter $(L1_TREE),$(1)),$(L1_CONFIG),$(GUEST_CONFIG))
+EXT2_DAX_CONFIG := $(CURDIR)/scripts/lab/ext2-dax.config
+EXT2_DAX := 5.10 5.15 6.1 6.6 6.12
+CONFIG_OF = $(if $(filter $(L1_TREE),$(1)),$(L1_CONFIG),$(GUEST_CONFIG)) \
+	$(if $(BASE_OF),,$(if $(filter $(EXT2_DAX),$(firstword $(subst ~, ,$(1)))),$(EXT2_DAX_CONFIG)))
 # the user's own tree in the user's configuration
 BASE_OF = $(if $(and $(CONFIG),$(findstring ~,$(1))),-b '$(CONFIG)')
 ifneq ($(CONFIG),)
 GUEST_CONFIG := $(addprefix $(CURDIR)/,scripts/lab/needs.config $(SELFTEST)/config)
 endif
 
-$(B)/%/unpatched.bzImage: $(B)/%/source $(L1_CONFIG)
+$(B)/%/unpatched.bzImage: $(B)/%/source $(L1_CONFIG) $(EXT2_DAX_CONFIG)
 	@$(STEP) $(LOG)/$*/unpatched.log "build the guest kernel $*, as $(if $(findstring ~,$*),it is,Debian ships it)" \
 		scripts/lab/kernel.sh $(call BASE_OF,$*) $(@D)/unpatched $@ $(call CONFIG_OF,$*)
 	@sed -n '/^the lab changes/p; /^  CONFIG_/p' $(LOG)/$*/unpatched.log
@@ -315,7 +318,7 @@ $(LAB)/l1.bzImage: $(B)/$(L1_TREE)/unpatched.bzImage $(L1_PATCHES)
 		scripts/build/apply.sh $(B)/$(L1_TREE)/unpatched $(LAB)/l1 $(L1_PATCHES)
 	@scripts/lab/objects.sh $(B)/$(L1_TREE)/unpatched/obj $(LAB)/l1/obj
 	@$(STEP) $(LOG)/l1.log "build L1's kernel, $(L1_TREE) with KVM for Intel guests on SVM" \
-		scripts/lab/kernel.sh $(LAB)/l1 $@ $(L1_CONFIG)
+		scripts/lab/kernel.sh $(LAB)/l1 $@ $(call CONFIG_OF,$(L1_TREE))
 
 $(LAB)/qemu-amd: | deps
 	@mkdir -p $(@D)

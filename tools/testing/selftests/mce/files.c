@@ -66,8 +66,7 @@ static void rebind_disk(void)
 
 	if (fstat(page_file, &file) || munmap(page - page_offset, file.st_size) ||
 	    close(page_file) || umount("/dax") || !write_file(unbind, "namespace0.0") ||
-	    !write_file(bind, "namespace0.0") ||
-	    mount("/dev/pmem0", "/dax", "ext4", 0, "dax"))
+	    !write_file(bind, "namespace0.0") || !mount_dax())
 		fail("rebind errno=%d", errno);
 	page_file = open("/dax/file", O_RDWR);
 	answer("rebind fd=%d", page_file);

@@ -82,14 +82,16 @@ unsigned long count_interrupts(const char *row);
 bool stay_on_cpu(int cpu);
 
 /*
- * Copy the file system in the file @image to the disk @disk, and mount it at @dir, unless that is
- * done. Return whether it is there; if not, errno has the reason.
+ * Write an ext2 file system to the disk @disk, and mount it at @dir with @mount_it, unless that
+ * is done. Return whether it is there; if not, errno has the reason.
  */
-bool mount_image(const char *image, const char *disk, const char *dir, const char *type,
-		 const char *options);
+bool make_disk(const char *disk, const char *dir, bool (*mount_it)(void));
 
-/* The same with ext2 at /mnt. */
+/* Mount /dev/ram0 at /mnt. */
 bool mount_ext2(void);
+
+/* Mount /dev/pmem0 at /dax, with DAX. */
+bool mount_dax(void);
 
 /* Return the name of errno if a call returned @ret, "0" if it did not fail. */
 const char *errno_name(ssize_t ret);

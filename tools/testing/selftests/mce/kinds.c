@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "guest.h"
@@ -54,19 +55,25 @@ static int new_file(const char *path, size_t len)
 
 static int new_ext2_file(const struct kind *kind)
 {
-	return mount_ext2() ? new_file("/mnt/file", kind->len) : -1;
+	return make_disk("/dev/ram0", "/mnt", mount_ext2) ? new_file("/mnt/file", kind->len) : -1;
 }
 
 /*
- * A file on ext4 on a disk of memory (memmap=SIZE!START). The disk appears some time after the
- * boot.
+ * A file with DAX on a disk of memory (memmap=SIZE!START). The disk appears some time after the
+ * boot. Some file systems ignore the option.
  */
 static int new_dax_file(const struct kind *kind)
 {
+	struct statx file;
+	int fd;
+
 	while (access("/dev/pmem0", W_OK) && errno == ENOENT)
 		usleep(10000);
-	return mount_image("/dax.img", "/dev/pmem0", "/dax", "ext4", "dax") ?
-	       new_file("/dax/file", kind->len) : -1;
+	if (!make_disk("/dev/pmem0", "/dax", mount_dax))
+		return -1;
+	fd = new_file("/dax/file", kind->len);
+	return statx(fd, "", AT_EMPTY_PATH, 0, &file) ||
+	       !(file.stx_attributes & STATX_ATTR_DAX) ? -1 : fd;
 }
 
 static int new_memfd(const struct kind *kind)

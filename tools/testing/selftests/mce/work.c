@@ -111,7 +111,8 @@ static void start_work(void)
 	if (!rounds)
 		rounds = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 			      -1, 0);
-	if (count || n > WORKERS_MAX || !mount_ext2() || rounds == MAP_FAILED)
+	if (count || n > WORKERS_MAX || rounds == MAP_FAILED ||
+	    !make_disk("/dev/ram0", "/mnt", mount_ext2))
 		fail("work errno=%d", errno);
 	for (; count < n; count++) {
 		workers[count] = fork();
