@@ -53,6 +53,7 @@ struct machine {
 	bool starving;	/* a spinning vCPU starves the others: -icount */
 	bool amd;	/* AMD's records; the guest polls for deferred errors */
 	bool local;	/* machine checks go to one CPU: LMCE, or AMD */
+	bool nested;	/* in L1, where RAM is really poisoned */
 };
 
 struct scenario {
