@@ -22,6 +22,7 @@ lost=$("$here/configure.sh" ${base:+-b "$base"} "$tree" obj "$@")
 [ -z "$lost" ] || die "these symbols of $* have no effect in $tree" \
 	"(renamed, or a dependency is missing):
 $lost"
-kmake "$tree" O=obj bzImage
+# modules_prepare: for hook/build.sh
+kmake "$tree" O=obj bzImage modules_prepare
 cp "$tree/obj/arch/x86/boot/bzImage" "$image.new"
 mv "$image.new" "$image"
