@@ -135,6 +135,6 @@ const struct scenario soak_scenarios[] = {
 	{ .name = "soak-4", .run = run_soak, .cpus = 4, .ram_mb = 1344 },
 	{ .name = "soak-leak", .run = run_soak, .command = "leak", .ram_mb = 1344 },
 	/* fewer pages: each deferred error waits twice for the poller */
-	{ .name = "amd-soak-1", .run = run_soak, .poisons = 12, .ram_mb = 1344 },
+	{ .name = "amd-soak-1", .run = run_soak, .poisons = 6, .ram_mb = 1344 },
 	{ }
 };
