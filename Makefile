@@ -259,6 +259,7 @@ $(T)/upstream: $(T)/source
 	@: >$@
 endif
 FORCE:
+.PHONY: FORCE
 
 $(B)/%/source: | deps
 	@$(STEP) $(LOG)/fetch-$*.log "fetch linux-source-$*" scripts/fetch/fetch.sh source $* $(@D)
