@@ -38,6 +38,7 @@ build)
 run)
 	program qemu-system-x86 qemu-system-x86_64
 	program python3
+	[ -e /dev/pts/ptmx ] || need /dev/pts/ptmx "mount devpts at /dev/pts"
 	;;
 *)
 	echo "usage: lacks.sh build|run" >&2

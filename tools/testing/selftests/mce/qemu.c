@@ -154,7 +154,7 @@ bool pump(void)
 
 /*
  * Make a terminal that changes no character, and return one end of it, or -1. QEMU gets the
- * other, @qemu. Sockets would do, but CONFIG_NET is 8 % of what L1's kernel takes to compile.
+ * other, @qemu. L1's kernel need not have sockets.
  */
 static int open_terminal(int *qemu)
 {
@@ -190,7 +190,7 @@ bool start_qemu(const struct machine *m, const struct scenario *s, const char *k
 	vm.qmp = open_terminal(&q);
 	vm.console = open_terminal(&c);
 	if (vm.qmp < 0 || vm.console < 0)
-		return lab_error("openpty: %s", strerror(errno));
+		return lab_error("terminal: %s", strerror(errno));
 
 	snprintf(ram, sizeof(ram),
 		 "memory-backend-file,id=ram,share=on,size=%uM,mem-path=/proc/self/fd/%d",
@@ -261,6 +261,37 @@ struct json_object *qmp(const char *command, const char *args)
 			  vm.reply ? json_object_to_json_string(vm.reply) : "no reply");
 	json_object_put(msg);
 	return value;
+}
+
+/*
+ * Has QEMU asked for early kill? Then it gets a SIGBUS as soon as its guest's RAM is poisoned,
+ * and reports that to the guest. The flags are those of include/linux/sched.h.
+ */
+static bool asked_for_early_kill(void)
+{
+	enum { MCE_PROCESS = 0x80, MCE_EARLY = 0x08000000 };
+	unsigned int flags = 0;
+	char path[32];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", vm.qemu);
+	f = fopen(path, "r");
+	if (!f || fscanf(f, "%*d %*s %*c %*d %*d %*d %*d %*d %u", &flags) != 1)
+		lab_error("%s: %s", path, strerror(errno));
+	if (f)
+		fclose(f);
+	return flags & MCE_PROCESS && flags & MCE_EARLY;
+}
+
+/* Start to use QMP. In L1, QEMU must report poison if, and only if, the scenario has it so. */
+bool begin_qmp(const struct machine *m, const struct scenario *s)
+{
+	if (!qmp("qmp_capabilities", NULL))
+		return false;
+	if (m->nested && asked_for_early_kill() != s->reported)
+		return lab_error("QEMU %s for early kill, see no-early-kill.c",
+				 s->reported ? "has not asked" : "has asked");
+	return true;
 }
 
 /* Run a command of QEMU's human monitor. Returns what it prints, or NULL. */

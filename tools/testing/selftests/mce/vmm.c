@@ -169,7 +169,7 @@ int run_scenario(const struct machine *m, const struct scenario *s, const char *
 	vm.amd = m->amd;
 	vm.local = m->local && !s->broadcast;
 	finished = start_qemu(m, s, kernel, initrd) &&
-		   qmp("qmp_capabilities", NULL) && (!m->starving || boot_rotating_vcpus()) &&
+		   begin_qmp(m, s) && (!m->starving || boot_rotating_vcpus()) &&
 		   wait_for_answer("ready") && (!m->amd || ask("poll", "poll 1"));
 	if (finished)
 		finished = s->run() && proof_of_life();

@@ -122,6 +122,7 @@ bool lab_failed(void);
 int64_t now_ms(void);
 bool start_qemu(const struct machine *m, const struct scenario *s, const char *kernel,
 		const char *initrd);
+bool begin_qmp(const struct machine *m, const struct scenario *s);
 void end_qemu(void);
 bool pump(void);
 bool drain_console(void);
