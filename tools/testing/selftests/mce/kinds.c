@@ -72,8 +72,10 @@ static int new_dax_file(const struct kind *kind)
 	if (!make_disk("/dev/pmem0", "/dax", mount_dax))
 		return -1;
 	fd = new_file("/dax/file", kind->len);
-	return statx(fd, "", AT_EMPTY_PATH, 0, &file) ||
-	       !(file.stx_attributes & STATX_ATTR_DAX) ? -1 : fd;
+	if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, 0, &file))
+		return -1;
+	errno = EOPNOTSUPP;
+	return file.stx_attributes & STATX_ATTR_DAX ? fd : -1;
 }
 
 static int new_memfd(const struct kind *kind)

@@ -91,7 +91,7 @@ bool stay_on_cpu(int cpu)
 	return !sched_setaffinity(0, sizeof(set), &set);
 }
 
-/* Newer kernels have no DAX on ext2, and ignore the option. The lab's older ones have no ext4. */
+/* Newer kernels have no DAX on ext2, and ignore the option. Older ones need not have ext4. */
 bool mount_dax(void)
 {
 	return !mount("/dev/pmem0", "/dax", "ext4", 0, "dax") ||

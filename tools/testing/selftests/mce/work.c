@@ -95,7 +95,7 @@ static void work(int worker, unsigned int seed)
 			right = use_file("/tmp", worker, pages / 4 + 1, byte);
 			break;
 		case 4:
-			/* the disk has 1 MB, and victims use some of it */
+			/* the disk has 2 MB, and victims use some of it */
 			right = use_file("/mnt", worker, 8, byte);
 			break;
 		}
