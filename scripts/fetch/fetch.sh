@@ -10,7 +10,8 @@
 #   there is none, DIR/upstream is empty.
 # fetch.sh image PACKAGE DIR
 #   Put the kernel of Debian's PACKAGE (linux-image-6.1.0-50-amd64) into DIR/image, its
-#   configuration into DIR/config, and "PACKAGE VERSION SUITE" into DIR/source. For
+#   configuration into DIR/config, and "PACKAGE VERSION SUITE" into DIR/source. DIR/note, if
+#   there is one, is for the user. For
 #   "linux-image-SERIES", use the newest amd64 kernel of the series without a flavour. Search
 #   the suite of the series (debian-suites), the release that it belongs to, this machine's
 #   release with its security and backports, and the other suites of debian-suites. If the name
@@ -35,6 +36,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=scripts/fetch/apt.sh
 . "$here/apt.sh"
 
+exit_on_signals
 release=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 
 fetch_source() {
@@ -92,7 +94,7 @@ fetch_upstream() {
 
 # print MIRROR SUITE, one a line, of all suites that may have an image of $series
 image_suites() {
-	[ -n "$series" ] || echo "main $release"
+	[ -n "$series" ] || printf '%s\n' "security $release-security" "main $release"
 	awk -v series="$series" '
 		!/^#/ && $2 != "-" && (series == "" || $1 == series || $1 == "*") {
 			print $2, $3
@@ -109,7 +111,8 @@ image_suites() {
 
 # newest_image SERIES: print the package with its newest signed amd64 kernel
 newest_image() {
-	in_root apt-cache search --names-only "^linux-image-$1[.0-9a-z+~-]*-amd64\$" |
+	# not 6.12 for 6.1, and no metapackage
+	in_root apt-cache search --names-only "^linux-image-$1[.+~][.0-9a-z+~-]*-amd64\$" |
 		sed 's/ .*//' | grep -vE -- '-(cloud|rt|unsigned)|-dbg' | sort -V | tail -n 1
 }
 
@@ -122,38 +125,56 @@ fetch_image() {
 		sed -n 's/^linux-image-\([0-9]\+\.[0-9]\+\)\($\|[^0-9].*\)/\1/p')
 	version=
 	have=
+	unread=
+	read_any=
 	while read -r mirror suite; do
 		rm -rf "$apt"
 		# an archived release has no lists any more: try the next
-		(apt_root "$mirror" "$suite") || continue
+		if ! (apt_root "$mirror" "$suite"); then
+			unread="$unread $suite"
+			continue
+		fi
+		read_any=yes
 		name=$package
 		[ "$package" != "linux-image-$series" ] || name=$(newest_image "$series")
 		[ -z "$name" ] || version=$(newest "$name")
 		[ -z "$version" ] || break
 		have="$have $(in_root apt-cache search --names-only '^linux-image-[0-9].*64' |
-			sed 's/ .*//' | grep "^linux-image-$series" | grep -v -- '-dbg$' |
+			sed 's/ .*//' | grep "^linux-image-$series\($\|[^0-9]\)" |
+			grep -vE -- '-(dbg|unsigned)$' |
 			sort -V | tail -n 6 | tr '\n' ' ')"
 	done <<-E_SUITES
 		$(image_suites | awk '!seen[$0]++')
 	E_SUITES
-	have=$(echo "$have" | xargs -r -n 2 printf '\n  %s %s')
-	[ -n "$version" ] || die "no package $package in" \
-		"$(image_suites | awk '!seen[$2]++ { printf "%s%s", sep, $2; sep = ", " }')." \
-		"The newest that they have:${have:- none of this series}"
-	unpack "$name" "$version" "$dir/unpack"
-	set -- "$dir"/unpack/boot/vmlinuz-*
-	if [ ! -e "$1" ]; then
-		# a metapackage depends on the one with the kernel
-		other=$(in_root apt-cache show "$name=$version" |
-			sed -n 's/^Depends: .*\(linux-image-[a-z0-9.+~-]*\).*/\1/p' | head -n 1)
-		die "the package $name $version contains no kernel: use" \
-			"${other:-a linux-image-*, or a file}"
+	[ -n "$read_any" ] || die "no list of packages could be read: check the network," \
+		"or give other mirrors as MIRROR= and SECURITY_MIRROR="
+	if [ -z "$version" ]; then
+		echo "the newest of this series:"
+		echo "${have:-none}" | xargs -n 2 printf '  %s %s\n'
+		die "no package $package in" \
+			"$(image_suites | awk '!seen[$2]++ { printf "%s%s", sep, $2; sep = ", " }')," \
+			"and no file of this name"
 	fi
+	rm -rf "$dir/unpack"
+	mkdir "$dir/unpack"
+	depends=$(in_root apt-cache show "$name=$version" | sed -n 's/^Depends: //p' | tr -s ',| ' '\n')
+	# since 6.19, the kernel and its configuration are in packages that linux-image-* depends on
+	for part in "$name" $(echo "$depends" | grep -m 1 '^linux-binary-') \
+		$(echo "$depends" | grep -m 1 '^linux-base-[0-9]'); do
+		unpack "$part" "$(newest "$part")" "$dir/unpack/$part"
+	done
+	set -- "$dir"/unpack/*/boot/vmlinuz-* "$dir"/unpack/*/usr/lib/modules/*/vmlinuz
+	[ -e "$1" ] || shift
+	# a metapackage depends on the one with the kernel
+	[ -e "${1:-}" ] || die "the package $name $version contains no kernel: use" \
+		"$(echo "$depends" | grep -m 1 '^linux-image-' || echo 'a linux-image-*, or a file')"
 	cp "$1" "$dir/image.new"
-	: >"$dir/config.new"
-	cat "$dir"/unpack/boot/config-* >"$dir/config.new" 2>/dev/null || :
+	cat "$dir"/unpack/*/boot/config-* "$dir"/unpack/*/usr/lib/modules/*/config \
+		>"$dir/config.new" 2>/dev/null || :
 	mv "$dir/config.new" "$dir/config"
 	mv "$dir/image.new" "$dir/image"
+	[ "$name" = "$package" ] || [ -z "$unread" ] || echo "note: this may not be the newest:" \
+		"no list of$unread could be read, see build/log/try-$package.log" >"$dir/note"
 	echo "$name $version $suite" >"$dir/source.new"
 	mv "$dir/source.new" "$dir/source"
 }

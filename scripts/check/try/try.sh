@@ -41,6 +41,10 @@ esac
 [ -n "$kernel" ] || die "KERNEL= is empty: give a file (/boot/vmlinuz-6.1.0-50-amd64)" \
 	"or a Debian package (linux-image-6.1.0-50-amd64)"
 [ -z "$config" ] || [ -r "$config" ] || die "CONFIG=$config cannot be read"
+if [ -z "${BUILD_LOCKED:-}" ]; then
+	scripts/build/lock.sh $$ || exit 2
+	export BUILD_LOCKED=yes
+fi
 # CONFIG is that of KERNEL, not of what is built here
 make --no-print-directory -s CONFIG= try-programs || exit 2
 
@@ -53,17 +57,28 @@ if [ -f "$kernel" ]; then
 	dir=$build/try/$(basename "$kernel")-$(cksum <"$kernel" | cut -d ' ' -f 1)
 else
 	case $kernel in
-	*/* | '' | *[!a-z0-9.+~-]*) die "$kernel is neither a file nor the name of a package" ;;
+	*/* | *[!a-z0-9.+~-]* | *-dbg) package= ;;
+	linux-image-*amd64* | linux-image-[0-9]*.*[0-9]) package=$kernel ;;
+	*) package= ;;
 	esac
-	dir=$build/try/$kernel
+	[ -n "$package" ] || die "$kernel is neither a file nor the name of a package with a kernel" \
+		"for amd64 (linux-image-6.1.0-50-amd64)"
+	dir=$build/try/$package
 	image=$dir/image
-	if [ ! -s "$dir/source" ]; then
-		scripts/build/step.sh "$build/log/try-$kernel.log" "fetch $kernel" \
-			scripts/fetch/fetch.sh image "$kernel" "$dir" || {
-				rm -rf "$dir"
-				exit 2
-			}
+	# look again for what may not be the newest
+	if [ ! -s "$dir/source" ] || [ -e "$dir/note" ]; then
+		rm -rf "$dir"
+		scripts/build/step.sh "$build/log/try-$package.log" "fetch $package" \
+			scripts/fetch/fetch.sh image "$package" "$dir" &
+		fetch=$!
+		trap 'kill "$fetch"; wait "$fetch"; rm -rf "$dir"; exit 143' INT TERM HUP
+		wait "$fetch" || {
+			rm -rf "$dir"
+			exit 2
+		}
+		trap - INT TERM HUP
 	fi
+	[ ! -e "$dir/note" ] || cat "$dir/note"
 fi
 version=$($here/image.py version "$image" 2>&1) || cannot "$version"
 version=${version%% *}
@@ -72,9 +87,17 @@ if [ -f "$kernel" ]; then
 	{ mkdir -p "$dir" && cp "$kernel" "$dir/image" &&
 		echo "$kernel $version file" >"$dir/source"; } || die "cannot write $dir: is the disk full?"
 	inside="in the image"
-	$here/image.py config "$kernel" >"$dir/config" 2>"$dir/no-config" || : >"$dir/config"
-	set -- "$dir/config" "$(dirname "$kernel")/config-$version"
-	[ "${kernel##*/}" != bzImage ] || set -- "$@" "$(dirname "$kernel")/../../../.config"
+	$here/image.py config "$kernel" >"$dir/config" 2>"$dir/no-config"
+	case $? in
+	1) : >"$dir/config" ;;
+	2) cannot "$(cat "$dir/no-config")" ;;
+	esac
+	beside=$(dirname "$(realpath "$kernel")")
+	set -- "$dir/config" "$(dirname "$kernel")/config-$version" "$beside/config-$version"
+	case $(realpath "$kernel") in
+	*/bzImage) set -- "$@" "$beside/../../../.config" ;;
+	*/modules/*/vmlinuz) set -- "$@" "$beside/config" ;;
+	esac
 else
 	inside="in the package"
 	set -- "$dir/config"
@@ -89,7 +112,14 @@ series=$(echo "$version" | sed -n 's/^\([0-9]\+\.[0-9]\+\).*/\1/p')
 echo "Linux $version, $(cut -d ' ' -f 1,2 "$dir/source")"
 if [ -n "$config" ]; then
 	echo "configuration: $where"
-	grep -q '^CONFIG_' "$config" || die "$config is not a kernel configuration"
+	grep -qx 'CONFIG_X86_64=y' "$config" ||
+		die "$config is not the configuration of an x86_64 kernel: it has no line CONFIG_X86_64=y"
+	of=$(sed -n 's|^# Linux/x86.* \([0-9][^ ]*\) Kernel Configuration$|\1|p' "$config")
+	case $version in
+	"${of:-$version}" | "$of"[!0-9]*) ;;
+	"${of%.*}"[!0-9]*) ;;
+	*) die "$config is the configuration of $of, but the kernel is $version" ;;
+	esac
 else
 	echo "configuration: none, $(sed 's/^[^:]*: //' "$dir/no-config" 2>/dev/null);" \
 		"CONFIG= can name it. What the kernel lacks shows only when it is run"

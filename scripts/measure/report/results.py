@@ -122,12 +122,26 @@ ALIKE = {"unpatched": "as without the change", "patched": "as with the change",
          "neither": "neither as with the change nor as without"}
 
 
+def trouble(results, row):
+    """Return why a guest under make try has no end: what the lab reported, and where it was."""
+    try:
+        with open(f"{results['logs']}/{row['scenario']}.{row['kernel']}.log",
+                  encoding="utf-8", errors="replace") as log:
+            errors = re.findall("^vmm: error: (.*)", log.read(), re.M)
+    except FileNotFoundError:
+        return ["the run has left no console: is the disk full?"]
+    where = dict(all_facts(row["verdict"])).get("at")
+    return errors[:1] + ([f"during {where}"] if where else [])
+
+
 def tried(results, skipped):
     """Print the results for a kernel under test by make try. Return the exit status."""
     like = {alike: ", ".join(row["scenario"] for row in ran(results) if row["as"] == alike)
             for alike in ALIKE}
     for row in ran(results):
         print(f"{row['scenario']:14} {cell(row):50} {ALIKE[row['as']]}")
+        if row["verdict"]["what"] in ("none", "error", "hang"):
+            print(*(f"    {line}" for line in trouble(results, row)), sep="\n")
     print(skipped + f"the consoles: {results['logs']}")
     if like["unpatched"]:
         print("affected:", like["unpatched"])
