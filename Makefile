@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # `make help` lists the targets.
 
+ifneq ($(words $(TREE)),$(if $(TREE),1,0))
+$(error TREE=$(TREE): give one series. Without TREE=, make check runs all)
+endif
+ifeq ($(origin SOURCE)$(SOURCE),command line)
+$(error SOURCE= is empty: give the path of a kernel tree)
+endif
 # SOURCE= names the user's own tree. own-tree.sh derives the name TREE from it.
 ifdef SOURCE
 ifeq ($(MAKELEVEL),0)
@@ -89,7 +95,7 @@ endif
 ifneq ($(filter-out help clean distclean deps other-series report try try-programs,$(goals)),)
 PATCHDIR := $(shell . scripts/lib.sh; patchdir '$(SERIES)')
 ifeq ($(PATCHDIR),)
-$(error no tree to work on)
+$(error $(if $(findstring command,$(origin PATCHDIR)),PATCHDIR= is empty,no tree to work on))
 endif
 ifneq ($(PATCHDIR),patches/$(SERIES))
 ifeq ($(MAKELEVEL)$(origin PATCHDIR),0file)
@@ -148,7 +154,7 @@ PROGRAMS = $(MAKE) --no-print-directory -s -C $(SELFTEST) LACKS= KDIR= OUTPUT=$(
 
 # show the failure on Debian's own kernel, which needs no build
 first:
-	@[ -n '$(SCENARIO)$(SOURCE)' ] || scripts/check/try/try.sh linux-image-$(TREE) || :
+	@[ -n '$(SCENARIO)$(SOURCE)' ] || setpriv --pdeathsig TERM scripts/check/try/try.sh linux-image-$(TREE) || :
 .PHONY: first
 
 try:

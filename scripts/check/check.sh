@@ -163,8 +163,10 @@ mkfifo "$fifo" || exit 2
 		tests_of "$tree"
 		[ ! -d "$build/log/$tree/check" ] || echo "$commit" >"$build/log/$tree/check/commit"
 		# once, with the tools of the first tree
-		[ -n "$scenario" ] || [ "$tree" != "${trees%% *}" ] || step "lint ${named:-TREE=$tree}" \
-			scripts/check/lint/lint.sh "$build/$tree/unpatched"
+		if [ -z "$scenario" ] && [ "$tree" = "${trees%% *}" ] &&
+			[ -e "$build/$tree/unpatched/scripts/checkpatch.pl" ]; then
+			step "lint ${named:-TREE=$tree}" scripts/check/lint/lint.sh "$build/$tree/unpatched"
+		fi
 	done
 	if [ -z "$scenario" ]; then
 		# the kvm backend, in an emulated machine with KVM

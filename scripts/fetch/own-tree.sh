@@ -56,6 +56,11 @@ else
 	esac
 fi
 makefile=$(makefile)
+if [ -z "$makefile" ]; then
+	[ -d "$source" ] || tar -tf "$source" >/dev/null 2>&1 ||
+		die "tar cannot read it: is it cut off, or not a tarball?"
+	die "no Makefile, or an empty one, at the top of the tree"
+fi
 version=$(echo "$makefile" | awk '
 	$2 == "=" { value[$1] = $3 }
 	END {
