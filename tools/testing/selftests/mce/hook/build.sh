@@ -15,8 +15,8 @@ trap 'exit 130' INT TERM HUP
 unset MAKEFLAGS MFLAGS MAKELEVEL
 cp "${3:-$here/hook.c}" "$module/hook.c"
 cp "$here/Makefile" "$module/"
-prepared=$(find "$obj/scripts/module.lds" -newer "$obj/include/config/auto.conf" 2>/dev/null) || :
-[ -n "$prepared" ] || make -C "$obj" -j"$(nproc)" modules_prepare
+# all that modules_prepare does besides what an image needs
+[ -e "$obj/scripts/module.lds" ] || make -C "$obj" -j"$(nproc)" modules_prepare
 # A tree without built modules has no Module.symvers: use the exports of the image.
 symbols=
 [ -e "$obj/Module.symvers" ] || symbols=KBUILD_EXTRA_SYMBOLS=$obj/vmlinux.symvers
