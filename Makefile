@@ -117,7 +117,7 @@ help:
 #:   make demo [TREE=7.3]     fetch, build and run: a guest fails without the patches and lives with them
 #:   make try KERNEL=FILE|PACKAGE [CONFIG=FILE] [BACKEND=tcg]
 #:                            is this kernel affected? FILE is a bzImage, PACKAGE Debian's linux-image-*
-#:   make check [TREE=7.3] [SCENARIO=replug] [BACKEND=bochs]
+#:   make check [TREE=7.3] [SCENARIO=ao-page] [BACKEND=kvm]
 #:                            all tests, one scenario, or a group of scenarios (SCENARIO=amd)
 #:   make lint [TREE=7.3]     check our C, shell and Python, and build the exported series in many configurations
 #:   make grading [TREE=7.3]  compare how both kernels grade machine checks

@@ -212,7 +212,7 @@ cover() {
 	table >"$work/.git/table"
 	tested=$(head -n 1 "$work/.git/table")
 	tested=${tested:-"no kernel yet: Documentation/results.md has no table of this series"}
-	upstream="None of this is in mainline yet. Please take these patches once they are."
+	upstream="The first patch is not in mainline yet. Please take it once it is."
 	# shellcheck disable=SC2086 # a list of words
 	! printf '%s\n' ${UPSTREAM:-} | grep -Eqx '[0-9a-f]{40}' ||
 		upstream=$(echo "They are these commits of mainline:" && printf '  %s\n' $UPSTREAM | sed '/^  none$/d')

@@ -38,9 +38,9 @@ from driver import (KERNELS, SELFTEST, begin, compile_c, compile_driver, die, li
                     make_initrds, output_of, print_ktap, run, run_all, start)
 
 # The most instructions that the test for a guest may take on bare metal, and the decision
-# in a guest, and to remember the page. 28, 84 and some 430 were seen on 6.12 with gcc 12, 19 and 78
-# before pages that are taken out were remembered, too. gcc 14 has fewer functions inline: it took 22
-# and 84 then.
+# in a guest, and to remember the page. 28 and 84 were seen on 6.12 with gcc 12, 19 and 78 before
+# pages that are taken out were remembered, too, and with 84 some 530 to remember the page. gcc 14 has
+# fewer functions inline: it took 22 and 84 then.
 PRICE, DECISION = (28, 88) if int(output_of("gcc", "-dumpversion").split(".")[0]) < 14 else (32, 96)
 REMEMBERING = 800
 # KUNIT_STATIC_STUB_REDIRECT() in set_mce_nospec(). There is none without CONFIG_KUNIT.
