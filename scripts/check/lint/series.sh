@@ -133,9 +133,9 @@ changelog() {
 }
 
 # Each call of set_mce_nospec() in the machine check code must directly follow a test whether
-# the page can be left in the direct map, or is offline.
+# the page can be left in the direct map, or is still bad.
 callers() {
-	awk '/(^|[^_[:alnum:]])leave_mapped\(|xa_load\(&offlined/ { asked = NR }
+	awk '/(^|[^_[:alnum:]])leave_mapped\(|is_still_bad\(/ { asked = NR }
 		/set_mce_nospec\(/ && !/^[ \t]+\*|\/\*/ {
 			calls++
 			if (NR > asked + 1)

@@ -103,7 +103,7 @@ static void nospec_after_stray_access(struct kunit *test)
 		const char *what;
 		u16 cs;
 		u64 kflags, severity;
-		bool left, out, removed;
+		bool left, out, removed, replaced;
 	} records[] = {
 		{ "stray access", __KERNEL_CS, 0, MCE_AR_SEVERITY, true, true },
 		{ "fixup for machine checks", __KERNEL_CS, MCE_IN_KERNEL_RECOV, MCE_AR_SEVERITY,
@@ -114,6 +114,7 @@ static void nospec_after_stray_access(struct kunit *test)
 		{ "other page", __KERNEL_CS, 0, MCE_AR_SEVERITY, false, false },
 		{ "corrected", __KERNEL_CS, 0, MCE_KEEP_SEVERITY, true, false },
 		{ "removed memory", __KERNEL_CS, 0, MCE_AR_SEVERITY, true, false, true },
+		{ "replaced memory", __KERNEL_CS, 0, MCE_AR_SEVERITY, true, false, false, true },
 	};
 	const struct mce_test_calls *offline, *taken_out;
 	struct page *page = mce_test_page(PG_LEVEL_NONE);
@@ -135,6 +136,11 @@ static void nospec_after_stray_access(struct kunit *test)
 		taken_out = mce_test_set_mce_nospec(test);
 		if (records[i].left)
 			leave_mapped(pfn, true);
+		/* memory hotplug initializes it */
+		if (records[i].replaced)
+			ClearPageHWPoison(page);
+		else
+			SetPageHWPoison(page);
 		KUNIT_EXPECT_EQ_MSG(test, NOTIFY_DONE, stray_access_notifier(NULL, 0, &m),
 				    "%s", records[i].what);
 		KUNIT_EXPECT_EQ_MSG(test, (int)records[i].out, taken_out->calls,
