@@ -273,7 +273,8 @@ $(B)/%/source: | deps
 # Absolute paths, as the kernel is built elsewhere. The unpatched guest kernel of L1_TREE also runs L1.
 GUEST_CONFIG := $(addprefix $(CURDIR)/,scripts/lab/needs.config scripts/lab/guest.config \
 	$(SELFTEST)/config)
-L1_CONFIG := $(GUEST_CONFIG) $(CURDIR)/$(SELFTEST)/lab/l1.config
+L1_CONFIG := $(GUEST_CONFIG) $(CURDIR)/$(SELFTEST)/lab/l1.config \
+	$(CURDIR)/scripts/lab/l1-modules.config
 EXT2_DAX_CONFIG := $(CURDIR)/scripts/lab/ext2-dax.config
 EXT2_DAX := 5.10 5.15 6.1 6.6 6.12
 CONFIG_OF = $(if $(filter $(L1_TREE),$(1)),$(L1_CONFIG),$(GUEST_CONFIG)) \
@@ -286,7 +287,8 @@ endif
 
 $(B)/%/unpatched.bzImage: $(B)/%/source $(L1_CONFIG) $(EXT2_DAX_CONFIG)
 	@$(STEP) $(LOG)/$*/unpatched.log "build the guest kernel $*, as $(if $(findstring ~,$*),it is,Debian ships it)" \
-		scripts/lab/kernel.sh $(call BASE_OF,$*) $(@D)/unpatched $@ $(call CONFIG_OF,$*)
+		scripts/lab/kernel.sh $(call BASE_OF,$*) \
+			$(if $(filter $(L1_TREE),$*),-m $(@D)/unpatched.modules.cpio) $(@D)/unpatched $@ $(call CONFIG_OF,$*)
 	@sed -n '/^the lab changes/p; /^  CONFIG_/p' $(LOG)/$*/unpatched.log
 
 # the folder of the last build: PATCHDIR= may have changed
@@ -317,6 +319,7 @@ L1_PATCHES := $(addprefix $(CURDIR)/,$(wildcard scripts/lab/*.patch))
 
 $(LAB)/stock.bzImage: $(B)/$(L1_TREE)/unpatched.bzImage
 	@mkdir -p $(@D)
+	@cp $(<:.bzImage=.modules.cpio) $(@:.bzImage=.modules.cpio)
 	@cp $< $@
 
 $(LAB)/l1.bzImage: $(B)/$(L1_TREE)/unpatched.bzImage $(L1_PATCHES)
@@ -325,7 +328,7 @@ $(LAB)/l1.bzImage: $(B)/$(L1_TREE)/unpatched.bzImage $(L1_PATCHES)
 		scripts/build/apply.sh $(B)/$(L1_TREE)/unpatched $(LAB)/l1 $(L1_PATCHES)
 	@scripts/lab/objects.sh $(B)/$(L1_TREE)/unpatched/obj $(LAB)/l1/obj
 	@$(STEP) $(LOG)/l1.log "build L1's kernel, $(L1_TREE) with KVM for Intel guests on SVM" \
-		scripts/lab/kernel.sh $(LAB)/l1 $@ $(call CONFIG_OF,$(L1_TREE))
+		scripts/lab/kernel.sh -m $(@:.bzImage=.modules.cpio) $(LAB)/l1 $@ $(call CONFIG_OF,$(L1_TREE))
 
 $(LAB)/qemu-amd: | deps
 	@mkdir -p $(@D)
@@ -336,7 +339,7 @@ $(B)/lint/sparse: | deps
 	@$(STEP) $(LOG)/fetch-sparse.log "find a sparse for the newest trees" scripts/fetch/fetch.sh sparse $@
 
 clean:
-	rm -rf $(LAB) $(LOG) $(B)/*/patched $(B)/*/mutant $(B)/*/kunit-mutant $(B)/*/unpatched/obj $(B)/*/grading $(B)/*/series $(B)/*/mails $(B)/*/debian $(B)/*/*.bzImage $(B)/*/*.hook.cpio $(B)/*/*.new
+	rm -rf $(LAB) $(LOG) $(B)/*/patched $(B)/*/mutant $(B)/*/kunit-mutant $(B)/*/unpatched/obj $(B)/*/grading $(B)/*/series $(B)/*/mails $(B)/*/debian $(B)/*/*.bzImage $(B)/*/*.hook.cpio $(B)/*/*.modules.cpio $(B)/*/*.new
 distclean:
 	rm -rf $(B)
 .PHONY: clean distclean

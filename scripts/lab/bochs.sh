@@ -13,6 +13,7 @@ lab=$1 kernels=$2 logs=$3 kernel=$4
 shift 4
 wall_limit=900
 backend=${backend:-bochs}
+l1_kernel=${l1_kernel:-stock}
 
 # shellcheck source=tools/testing/selftests/mce/lab/l1.sh
 . "$(dirname "$0")/../../tools/testing/selftests/mce/lab/l1.sh"
@@ -22,7 +23,7 @@ trap 'exit 143' TERM HUP INT
 
 mkdir -p "$work/iso/boot/grub"
 l1_initrd "$lab" "$kernels" "$kernel" "$work/iso/boot/initrd"
-cp "$lab/${l1_kernel:-stock}.bzImage" "$work/iso/boot/kernel"
+cp "$lab/$l1_kernel.bzImage" "$work/iso/boot/kernel"
 # noxsave: nested in Bochs, CPUID leaf 0xd is empty. reboot=t: this machine can end
 # itself only by a triple fault.
 params="console=ttyS0 panic=-1 reboot=t noxsave mce_lab=l1"

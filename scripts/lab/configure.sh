@@ -4,9 +4,9 @@
 # Configure the kernel TREE in TREE/OBJ: allnoconfig with the kernel's own tiny.config and each
 # FRAGMENT (an absolute path). With -b, put the fragments over CONFIG, a whole configuration,
 # and print their changes to it. Nothing is done if TREE/OBJ has this configuration and no
-# Kconfig file is newer: a run of kconfig takes as long as compiling a patch. Print each symbol
-# that has no effect, except those that another FRAGMENT turns off ("is not set"). If its line
-# ends in "# where there is one", a symbol may be unknown to the Kconfig files of TREE.
+# Kconfig file is newer: a run of kconfig takes as long as compiling a patch. The last FRAGMENT
+# with a symbol decides. Print each symbol that has no effect. If its line ends in "# where there
+# is one", a symbol may be unknown to the Kconfig files of TREE.
 set -eu
 
 # shellcheck source=scripts/lib.sh
@@ -55,8 +55,10 @@ if ! cmp -s "$wanted.new" "$wanted" || [ ! -e "$obj/.config" ] ||
 fi
 mv "$wanted.new" "$wanted"
 
-off=$(sed -n 's/^# \(CONFIG_[^ ]*\) is not set$/\1=y/p' "$@")
-grep -h '^CONFIG_' "$@" | grep -Fxv "${off:-none}" | while read -r line; do
+last=$(awk '/^CONFIG_/ { last[substr($0, 1, index($0, "=") - 1)] = $0 }
+	/^# CONFIG_[^ ]* is not set$/ { delete last[$2] }
+	END { for (symbol in last) print last[symbol] }' "$@" | sort)
+echo "$last" | while read -r line; do
 	symbol=${line%% *}
 	! grep -Fxq "$symbol" "$obj/.config" || continue
 	name=${symbol%%=*}

@@ -33,10 +33,11 @@ done
 	"$qemu=usr/bin/qemu-system-x86_64" $firmware \
 	$(ldd "$qemu" | sed -n 's|[^/]*/\([^ ]*\) .*|/\1=\1|p') \
 	$(for file in qemu.sh kvm.sh kvm-lacks.sh l1.sh; do echo "$selftest/$file=mce/$file"; done) \
-	$(for file in l1.bzImage l1.cpio guest.cpio; do echo "$lab/$file=lab/$file"; done) \
+	$(for file in l1.bzImage l1.modules.cpio l1.cpio guest.cpio; do echo "$lab/$file=lab/$file"; done) \
 	$(for file in bzImage hook.cpio; do
 		echo "$kernels/$kernel.$file=kernels/$kernel.$file"
 	done) || exit 1
+cat "$lab/stock.modules.cpio" >>"$initrd" || exit 1
 
 timeout --foreground -k 5 $((wall_limit + $# * wall_limit)) qemu-system-x86_64 \
 	-accel tcg -icount shift=0,sleep=off -machine pc -cpu EPYC -m 5120 \

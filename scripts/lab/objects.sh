@@ -15,4 +15,6 @@ cp -a "$from" "$to.new"
 # make ignores the times of .cmd files
 find "$to.new/tools" -name '.*.cmd' \
 	-exec sed -i "s|$from/|$to/|g; s|${from%/*}/|${to%/*}/|g" {} +
+# the copy may have other exports, see hook/build.sh
+rm -f "$to.new/Module.symvers"
 mv "$to.new" "$to"

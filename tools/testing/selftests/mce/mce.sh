@@ -44,6 +44,7 @@ mkdir "$kernels" || skip "cannot write $PWD"
 ln -s "$PWD"/vmm "$PWD"/*.cpio "$kernels/"
 ln -s "$(realpath "$image")" "$kernels/patched.bzImage"
 ln -s "$(realpath "${L1_KERNEL:-$image}")" "$kernels/l1.bzImage"
+: >"$kernels/l1.modules.cpio"	# KVM is built in
 mv "$kernels/hook.cpio" "$kernels/patched.hook.cpio"
 echo "linux $version $image" >"$kernels/source"
 

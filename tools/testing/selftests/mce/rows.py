@@ -8,18 +8,20 @@ import os
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
+L1 = ["l1.bzImage", "l1.modules.cpio"]
+
 # Of each backend: the files that it needs in LAB, and its replacement if KVM works. The slowest
 # come first, because their jobs start first. tcg runs the rows of broadcast, in the same L1.
 BACKENDS = {
-    "bochs": (["l1.cpio", "stock.bzImage"], "kvm-broadcast"),
-    "bochs-lmce": (["l1.cpio", "l1.bzImage"], None),
-    "kvm-emulated": (["l1.cpio", "l1.bzImage", "stock.bzImage"], None),
-    "amd": (["amd.cpio", "l1.bzImage"], "kvm-amd"),
-    "tcg": (["l1.cpio", "l1.bzImage"], "kvm"),
-    "broadcast": (["l1.cpio", "l1.bzImage"], "kvm"),
-    "kvm-amd": (["amd.cpio", "l1.bzImage"], None),
-    "kvm-broadcast": (["l1.cpio", "l1.bzImage"], None),
-    "kvm": (["l1.cpio", "l1.bzImage"], None),
+    "bochs": (["l1.cpio", "stock.bzImage", "stock.modules.cpio"], "kvm-broadcast"),
+    "bochs-lmce": (["l1.cpio", *L1], None),
+    "kvm-emulated": (["l1.cpio", *L1, "stock.bzImage", "stock.modules.cpio"], None),
+    "amd": (["amd.cpio", *L1], "kvm-amd"),
+    "tcg": (["l1.cpio", *L1], "kvm"),
+    "broadcast": (["l1.cpio", *L1], "kvm"),
+    "kvm-amd": (["amd.cpio", *L1], None),
+    "kvm-broadcast": (["l1.cpio", *L1], None),
+    "kvm": (["l1.cpio", *L1], None),
     "q35": ([], None),
 }
 

@@ -10,7 +10,7 @@ CPUs. Compare the outcome with the table, and print KTAP. A prefix such as amd s
 amd-*, unless a scenario has that name.
 
 LAB      the directory in which the Makefile here built vmm, guest.cpio, l1.cpio and amd.cpio,
-         with L1's kernels (l1.bzImage, stock.bzImage)
+         with L1's kernels and their modules (l1.bzImage, l1.modules.cpio, and stock.*)
 KERNELS  the directory of the kernels under test, each with its KERNEL.hook.cpio (hook/build.sh)
 LOGS     gets the console of every run, SCENARIO.KERNEL.log, and results.json
 -b DIR   use the backends of DIR (BACKEND.sh), too, not only those of lab/ here

@@ -24,7 +24,7 @@ if [ -e "$root/init" ]; then
 	mkdir -p "$root/proc" "$root/sys" "$root/dev" "$root/tmp"
 fi
 if [ -e "$root/bin/busybox" ]; then
-	for applet in sh mkdir mount stty sync reboot head; do
+	for applet in sh mkdir mount stty sync reboot head insmod; do
 		ln -s busybox "$root/bin/$applet"
 	done
 fi

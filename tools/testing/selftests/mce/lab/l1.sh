@@ -2,16 +2,19 @@
 # shellcheck shell=sh
 # Functions that the backends with an L1 (the machine that runs the guest) source.
 
-# l1_initrd LAB KERNELS KERNEL OUT: make L1's initramfs from LAB/$l1_cpio and the guest
+# l1_initrd LAB KERNELS KERNEL OUT: make L1's initramfs from LAB/$l1_cpio, the guest, and the
+# modules of LAB/$l1_kernel.bzImage
 l1_initrd() {
+	# shellcheck disable=SC2154 # the caller's
 	if ! {
 		mkdir "$4.tree" &&
 			cp "$2/$3.bzImage" "$4.tree/kernel" &&
 			cat "$1/guest.cpio" "$2/$3.hook.cpio" >"$4.tree/initrd" &&
 			(cd "$4.tree" && find kernel initrd | cpio -o -H newc --quiet) >"$4" &&
-			cat "$1/${l1_cpio:-l1.cpio}" >>"$4" && rm -r "$4.tree"
+			cat "$1/${l1_cpio:-l1.cpio}" >>"$4" && rm -r "$4.tree" &&
+			cat "$1/$l1_kernel.modules.cpio" >>"$4"
 	}; then
-		echo "cannot write $4: is the disk full?" >&2
+		echo "cannot make $4: is the disk full, or a file missing in $1?" >&2
 		exit 1
 	fi
 }

@@ -22,6 +22,8 @@ wall_limit=$((400 + ${SOAK_N:-0} * 15))
 . "$(dirname "$0")/l1.sh"
 # shellcheck disable=SC2154 # the caller's
 initrd=$logs/$backend.$kernel.initrd
+# shellcheck disable=SC2034 # for l1_initrd()
+l1_kernel=l1
 trap 'rm -rf "$initrd" "$initrd.tree"' EXIT
 trap 'exit 143' TERM HUP INT
 l1_initrd "$lab" "$kernels" "$kernel" "$initrd"
