@@ -90,8 +90,13 @@ endif
 endif
 endif
 
-# Each kernel is built with -j. Two builds in one directory would collide.
+# Each kernel is built with -j. Two builds in one directory would collide, so -j has no effect
+# here but with PAIRS=yes: the goals "kernels" and "lab" build in several directories, and one
+# build uses the CPU that the link of another does not.
+ifndef PAIRS
 .NOTPARALLEL:
+endif
+IN_PAIRS := $(MAKE) --no-print-directory -j2 PAIRS=yes TREE=$(TREE)
 ifneq ($(filter-out help clean distclean deps other-series report try try-programs,$(goals)),)
 PATCHDIR := $(shell . scripts/lib.sh; patchdir '$(SERIES)')
 ifeq ($(PATCHDIR),)
@@ -152,9 +157,10 @@ help:
 PROGRAMS = $(MAKE) --no-print-directory -s -C $(SELFTEST) LACKS= KDIR= OUTPUT=$(LAB) \
 	QEMU_AMD=$(LAB)/qemu-amd
 
-# show the failure on Debian's own kernel, which needs no build
+# show the failure on Debian's own kernel, which needs no build. Without MAKEFLAGS, as
+# the make in try.sh must not look for this one's job server.
 first:
-	@[ -n '$(SCENARIO)$(SOURCE)' ] || setpriv --pdeathsig TERM scripts/check/try/try.sh linux-image-$(TREE) || :
+	@[ -n '$(SCENARIO)$(SOURCE)' ] || env -u MAKEFLAGS setpriv --pdeathsig TERM scripts/check/try/try.sh linux-image-$(TREE) || :
 .PHONY: first
 
 try:
@@ -163,7 +169,7 @@ try:
 
 # the programs that the q35 backend needs
 try-programs: | deps
-	@$(PROGRAMS) $(LAB)/vmm $(LAB)/guest.cpio
+	+@$(PROGRAMS) $(LAB)/vmm $(LAB)/guest.cpio
 .PHONY: try-programs
 
 # refuse a SCENARIO= or BACKEND= that there is not, before anything is built
@@ -171,7 +177,9 @@ check-arguments: | deps
 	@$(SELFTEST)/run.py -n -b scripts/lab '$(TREE)' $(SCENARIO) >/dev/null
 .PHONY: check-arguments
 
-demo: check-arguments first kernels lab
+demo: check-arguments
+	+@NO_CLOCK=yes $(IN_PAIRS) first $(if $(SOURCE),,$(T)/source)
+	+@$(IN_PAIRS) kernels lab
 	@start=$$(date +%s); \
 		$(RUN) $(LAB) $(T) $(LOG)/$(TREE)/demo $(TREE) $(or $(SCENARIO),$(DEMO)); \
 		status=$$?; echo; \
@@ -206,14 +214,14 @@ mutate: $(T)/patched.bzImage $(B)/$(L1_TREE)/source
 
 bench:
 	@status=0; for tree in $(or $(filter-out $(NO_SOURCE),$(CHECK)),$(CHECK)); do \
-		$(MAKE) --no-print-directory kernels lab TREE=$$tree && \
+		$(IN_PAIRS) kernels lab TREE=$$tree && \
 		setpriv --pdeathsig TERM scripts/measure/bench/bench.py $(LAB) $(B)/$$tree $(LOG)/$$tree/bench $$tree || status=1; \
 	done; exit $$status
 .PHONY: bench
 
 soak:
 	@. scripts/lib.sh; check_number N 1 '$(N)' && check_number SEED 0 '$(SEED)'
-	@$(MAKE) --no-print-directory kernels lab TREE=$(TREE)
+	+@$(IN_PAIRS) kernels lab
 	@echo "# soak $(TREE): $(N) poisons, seed $(SEED)"; \
 		SOAK_N=$(N) SOAK_SEED=$(SEED) $(RUN) $(LAB) $(T) $(LOG)/$(TREE)/soak $(TREE) soak-1 soak-4; \
 		status=$$?; $(REPORT)/results.py table -f $(LOG)/$(TREE)/soak; \
@@ -223,7 +231,7 @@ soak:
 
 fuzz: | deps
 	@. scripts/lib.sh; check_number SEED 0 '$(SEED)' && scripts/check/fuzz/fuzz.py -n $(WHAT)
-	@$(MAKE) --no-print-directory kernels lab TREE=$(TREE)
+	+@$(IN_PAIRS) kernels lab
 	@exec scripts/check/fuzz/fuzz.py $(LAB) $(T) $(LOG)/$(TREE)/fuzz $(TREE) $(SEED) $(WHAT)
 .PHONY: fuzz
 
@@ -246,7 +254,7 @@ other-series: | deps
 kernels: $(T)/unpatched.hook.cpio $(T)/patched.hook.cpio
 lab: $(LAB)/stock.bzImage $(LAB)/l1.bzImage programs
 programs: $(LAB)/qemu-amd
-	@$(PROGRAMS) all
+	+@$(PROGRAMS) all
 .PHONY: kernels lab programs
 
 deps:

@@ -1,10 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # check.sh TREES [SCENARIO]
-# Run all tests on each of TREES, the most important first. For each tree: build, grading rules,
-# KUnit suite, mails, scenarios. Once: lint of our code. For each tree: gcc and sparse warnings
-# of the series, configurations, documentation. With more than one tree: the series without a
-# folder. On the newest: kunit.py run. With SCENARIO, run only that.
+# Run all tests on each of TREES, the most important first. For each tree: build, then scenarios,
+# and at the same time grading rules, KUnit suite, mails. Beside the scenarios of the first tree,
+# too: lint of our code, and the kvm backend. Then, for two trees at a time: gcc and sparse
+# warnings of the series, configurations, documentation. With more than one tree: the series
+# without a folder. On the newest: kunit.py run. With SCENARIO, run only that.
+# What runs at the same time as something else often keeps less than one CPU busy. Its output is
+# printed when both have ended.
 # Then print a table of all trees. Without SCENARIO, write build/report.html and, for more than
 # one tree, Documentation/results.md. The last line is "N passed, N failed, N skipped". Exit
 # status 0 if nothing failed and something passed.
@@ -97,9 +100,72 @@ has_source() {
 	esac
 }
 
+# aside FUNCTION ARGUMENT...: run FUNCTION in the background
+aside=
+aside() {
+	(
+		on_term
+		"$@"
+		exit 0
+	) >"$build/log/aside.ktap" 2>&1 &
+	aside=$!
+}
+
+# end_aside: wait for it, and print its output
+end_aside() {
+	[ -n "$aside" ] || return 0
+	wait "$aside"
+	status=$?
+	aside=
+	cat "$build/log/aside.ktap"
+	[ "$status" -eq 0 ] || echo "not ok - the checks in the background ended with status $status"
+}
+
+# on_term: end this subshell on a signal, with what it has started
+on_term() {
+	job=
+	aside=
+	trap 'kill $job $aside 2>/dev/null; wait; exit 143' TERM HUP
+}
+
+# lint_once: check our own code with the tools of the first tree
+lint_once() {
+	if [ -e "$build/$tree/unpatched/scripts/checkpatch.pl" ]; then
+		step "lint ${named:-TREE=$tree}" scripts/check/lint/lint.sh "$build/$tree/unpatched"
+	else
+		echo "ok - lint # SKIP there is no tree $tree with checkpatch.pl: make lint ${named:-TREE=$tree}"
+	fi
+}
+
+# beside_scenarios TREE...: the other checks of $tree. Then fetch the first TREE that Debian has, for
+# which the user would wait later. If that fails, it is tried again then.
+beside_scenarios() {
+	step "grading ${named:-TREE=$tree}" scripts/check/grading/grading.sh "$build/$tree"
+	step "kunit ${named:-TREE=$tree}" scripts/check/kunit/kunit.sh "$build/$tree/patched" \
+		"$KUNIT_TOOL" "$build/log/$tree/kunit"
+	# empty: the mirror did not have the tarball, but may have it by now
+	[ -s "$build/$tree/upstream" ] || rm -f "$build/$tree/upstream"
+	! step "lint ${named:-TREE=$tree}" make --no-print-directory -s "$build/$tree/upstream" \
+		"$build/lint/sparse" TREE="$tree" || series_of "$tree" mails
+	if [ "$tree" = "${trees%% *}" ]; then
+		lint_once
+		# the kvm backend, in an emulated machine with KVM
+		step "check ${named:-TREE=$tree} SCENARIO=ar-load BACKEND=kvm-emulated" \
+			env BACKEND=kvm-emulated "$selftest/run.py" -b scripts/lab -k patched "$build/lab" \
+			"$build/$tree" "$build/log/$tree/kvm-emulated" "$tree" ar-load
+	fi
+	for next; do
+		has_source "$next" || continue
+		run_step make --no-print-directory -s "$build/$next/source" TREE="$next" >/dev/null 2>&1
+		break
+	done
+}
+
+# tests_of TREE NEXT...: test TREE. These come next.
 built=
 tests_of() {
 	tree=$1
+	shift
 	all="check ${named:-TREE=$tree}${scenario:+ SCENARIO=$scenario}"
 	if ! has_source "$tree"; then
 		echo "ok - $tree # SKIP Debian has no source of it: make check SOURCE=/path/to/linux-$tree"
@@ -117,26 +183,43 @@ tests_of() {
 			return
 		fi
 	fi
-	step "$all" make --no-print-directory -s kernels lab TREE="$tree" || return
+	step "$all" make --no-print-directory -s -j2 PAIRS=yes kernels lab TREE="$tree" || return
 	echo "ok - build $tree"
 	built="$built $tree"
-	if [ -z "$scenario" ]; then
-		step "grading ${named:-TREE=$tree}" scripts/check/grading/grading.sh "$build/$tree"
-		step "kunit ${named:-TREE=$tree}" scripts/check/kunit/kunit.sh "$build/$tree/patched" \
-			"$KUNIT_TOOL" "$build/log/$tree/kunit"
-		# empty: the mirror did not have the tarball, but may have it by now
-		[ -s "$build/$tree/upstream" ] || rm -f "$build/$tree/upstream"
-		! step "lint ${named:-TREE=$tree}" make --no-print-directory -s "$build/$tree/upstream" \
-			"$build/lint/sparse" TREE="$tree" || series_of "$tree" mails
-	fi
+	[ -n "$scenario" ] || aside beside_scenarios "$@"
 	step "$all" "$selftest/run.py" -b scripts/lab "$build/lab" "$build/$tree" "$build/log/$tree/check" \
 		"$tree" ${scenario:+"$scenario"}
+	end_aside
 }
 
 # series_of TREE PART
 series_of() {
 	step "lint ${named:-TREE=$1}" scripts/check/lint/series.sh "$build/$1" \
 		"${PATCHDIR:-$(patchdir "${1%%~*}")}" "$build/lint/sparse" "$2"
+}
+
+other_series() {
+	[ "${trees#* }" = "$trees" ] || step other-series scripts/check/other-series.sh "$build/other-series"
+}
+
+kunit_plain() {
+	newest=$(series_with_patches | tail -n 1)
+	case " $built " in
+	*" $newest "*)
+		step "kunit-plain TREE=$newest" scripts/check/kunit/plain.sh "$build/$newest/patched" \
+			"$build/log/$newest/kunit"
+		;;
+	esac
+}
+
+# less_important TREES LAST: the checks of the series in TREES, then LAST
+less_important() {
+	for part in builds configs words; do
+		for tree in $1; do
+			series_of "$tree" "$part"
+		done
+	done
+	"$2"
 }
 
 # The checks run in a background subshell, so that a signal ends them at once.
@@ -157,51 +240,41 @@ mkfifo "$fifo" || exit 2
 	exec tee -i "$results" <"$fifo"
 ) &
 {
-	trap '[ -z "$job" ] || { kill "$job"; wait "$job"; }; exit 143' TERM HUP
-	for tree in $trees; do
-		rm -rf "$build/log/$tree/check"
-		tests_of "$tree"
-		[ ! -d "$build/log/$tree/check" ] || echo "$commit" >"$build/log/$tree/check/commit"
-		# once, with the tools of the first tree
-		if [ -n "$scenario" ] || [ "$tree" != "${trees%% *}" ]; then
-			continue
-		elif [ -e "$build/$tree/unpatched/scripts/checkpatch.pl" ]; then
-			step "lint ${named:-TREE=$tree}" scripts/check/lint/lint.sh "$build/$tree/unpatched"
-		else
-			echo "ok - lint # SKIP there is no tree $tree with checkpatch.pl: make lint ${named:-TREE=$tree}"
+	on_term
+	# shellcheck disable=SC2086 # a list of words
+	set -- $trees
+	while [ $# -gt 0 ]; do
+		rm -rf "$build/log/$1/check"
+		tests_of "$@"
+		[ ! -d "$build/log/$1/check" ] || echo "$commit" >"$build/log/$1/check/commit"
+		if [ -z "$scenario" ] && [ "$1" = "${trees%% *}" ] && [ -z "$built" ]; then
+			lint_once
 		fi
+		shift
 	done
 	if [ -z "$scenario" ]; then
-		# the kvm backend, in an emulated machine with KVM
-		tree=${trees%% *}
-		case " $built " in
-		*" $tree "*)
-			step "check ${named:-TREE=$tree} SCENARIO=ar-load BACKEND=kvm-emulated" \
-				env BACKEND=kvm-emulated "$selftest/run.py" -b scripts/lab -k patched "$build/lab" \
-				"$build/$tree" "$build/log/$tree/kvm-emulated" "$tree" ar-load
-			;;
-		esac
-		for part in builds configs words; do
-			for tree in $built; do
-				series_of "$tree" "$part"
-			done
+		# deal the trees out to two lanes
+		one=
+		two=
+		for tree in $built; do
+			other=$one
+			one="$two $tree"
+			two=$other
 		done
-		[ "${trees#* }" = "$trees" ] || step other-series scripts/check/other-series.sh "$build/other-series"
-		newest=$(series_with_patches | tail -n 1)
-		case " $built " in
-		*" $newest "*)
-			step "kunit-plain TREE=$newest" scripts/check/kunit/plain.sh "$build/$newest/patched" \
-				"$build/log/$newest/kunit"
-			;;
-		esac
+		aside less_important "$two" other_series
+		less_important "$one" kunit_plain
+		end_aside
 	fi
+	exit 0
 } >"$fifo" 2>&1 &
 tests=$!
 wait "$tests"
+status=$?
 # for tee
 wait
 rm -f "$fifo"
 exit_on_signals
+[ "$status" -eq 0 ] || echo "not ok - the checks ended early, with status $status" | tee -a "$results"
 
 logs=$(for tree in $trees; do
 	[ ! -r "$build/log/$tree/check/results.json" ] || echo "$build/log/$tree/check"
