@@ -8,7 +8,7 @@ packages="
 bc bison busybox-static cpio e2fsprogs flex gcc gzip libc6-dev libelf-dev
 libjson-c-dev libssl-dev lz4 make perl pkg-config xz-utils
 bochs bochs-term grub-common grub-pc-bin mtools seabios xorriso
-debian-archive-keyring dpkg-dev git gnuplot-nox python3 python3-sphinx python3-yaml
+debian-archive-keyring dpkg-dev git gnuplot-nox python3 python3-six python3-sphinx python3-yaml
 qemu-system-x86 qemu-utils quilt rsync shellcheck sparse zstd
 "
 

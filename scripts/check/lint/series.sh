@@ -346,7 +346,7 @@ new_kernel_doc() {
 documentation() {
 	pages=$(echo "$touched" | grep '^Documentation/.*\.rst$')
 	folder=$(echo "$pages" | sed -n 's|^Documentation/\(.*\)/index.rst$|\1|p')
-	build O=obj-doc SPHINXDIRS="$folder" htmldocs || return 1
+	build O=obj-doc PYTHON=python3 SPHINXDIRS="$folder" htmldocs || return 1
 	for page in $pages; do
 		grep -F "$page" "$log/make"
 		html=${page#Documentation/}
