@@ -335,7 +335,7 @@ $(LAB)/l1.bzImage: $(B)/$(L1_TREE)/unpatched.bzImage $(L1_PATCHES)
 	@$(STEP) $(LOG)/l1-apply.log "apply scripts/lab" \
 		scripts/build/apply.sh $(B)/$(L1_TREE)/unpatched $(LAB)/l1 $(L1_PATCHES)
 	@scripts/lab/objects.sh $(B)/$(L1_TREE)/unpatched/obj $(LAB)/l1/obj
-	@$(STEP) $(LOG)/l1.log "build L1's kernel, $(L1_TREE) with KVM for Intel guests on SVM" \
+	@$(STEP) $(LOG)/l1.log "build L1's KVM, $(L1_TREE) for Intel guests on SVM" \
 		scripts/lab/kernel.sh -m $(@:.bzImage=.modules.cpio) $(LAB)/l1 $@ $(call CONFIG_OF,$(L1_TREE))
 
 $(LAB)/qemu-amd: | deps

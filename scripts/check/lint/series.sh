@@ -6,7 +6,7 @@
 #
 #   mails	git am to Debian's source and upstream's tarball, checkpatch --strict on each
 #	mail, its changelog, and the callers of set_mce_nospec()
-#   builds	each patch built on those before it, with gcc's W=1 and sparse
+#   builds	each patch built on those before it, with gcc's W=1 and sparse; then KVM
 #   configs	all of it under the configurations in "configs"
 #   words	kernel-doc, the documentation, and the size of what was added
 #

@@ -9,13 +9,14 @@ import os
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 L1 = ["l1.bzImage", "l1.modules.cpio"]
+STOCK = ["stock.bzImage", "stock.modules.cpio"]
 
 # Of each backend: the files that it needs in LAB, and its replacement if KVM works. The slowest
 # come first, because their jobs start first. tcg runs the rows of broadcast, in the same L1.
 BACKENDS = {
-    "bochs": (["l1.cpio", "stock.bzImage", "stock.modules.cpio"], "kvm-broadcast"),
+    "bochs": (["l1.cpio", *STOCK], "kvm-broadcast"),
     "bochs-lmce": (["l1.cpio", *L1], None),
-    "kvm-emulated": (["l1.cpio", *L1, "stock.bzImage", "stock.modules.cpio"], None),
+    "kvm-emulated": (["l1.cpio", *L1, *STOCK], None),
     "amd": (["amd.cpio", *L1], "kvm-amd"),
     "tcg": (["l1.cpio", *L1], "kvm"),
     "broadcast": (["l1.cpio", *L1], "kvm"),
